@@ -1,0 +1,1 @@
+"""ledger: the durable, provable state of a trading desk."""
