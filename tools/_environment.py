@@ -28,10 +28,13 @@ def _ready(environment: Path, lock: Path) -> bool:
     return stamp.is_file() and stamp.read_text() == _stamp(lock)
 
 
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, stdout=sys.stderr, check=False).returncode == 0
+
+
 def _build(environment: Path, lock: Path) -> None:
     print(f"making {environment.name} from {lock.name} (once) ...", file=sys.stderr, flush=True)
     shutil.rmtree(environment, ignore_errors=True)
-    quiet = {"check": True, "stdout": sys.stderr}
     python = environment / "bin" / "python"
     install = [
         "install",
@@ -42,16 +45,16 @@ def _build(environment: Path, lock: Path) -> None:
         "-r",
         str(lock),
     ]
-    if (
-        subprocess.run(
-            [sys.executable, "-m", "venv", str(environment)], stdout=sys.stderr, check=False
-        ).returncode
-        == 0
-    ):
-        subprocess.run([str(python), "-m", "pip", *install], **quiet)  # type: ignore[call-overload]
+    if _succeeds(sys.executable, "-m", "venv", str(environment)):
+        done = _succeeds(str(python), "-m", "pip", *install)
     else:  # Debian without python3-venv: no ensurepip, but a pip of its own
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], **quiet)  # type: ignore[call-overload]
-        subprocess.run([sys.executable, "-m", "pip", "--python", str(python), *install], **quiet)  # type: ignore[call-overload]
+        done = _succeeds(sys.executable, "-m", "venv", "--without-pip", str(environment)) and _succeeds(
+            sys.executable, "-m", "pip", "--python", str(python), *install
+        )
+    if not done:
+        sys.exit(
+            f"{lock.name} could not be installed (see above); mend the network or pip, then run this again"
+        )
     packages = next(environment.glob("lib/python3*/site-packages"))
     (packages / "ledger-checkout.pth").write_text(f"{ROOT / 'src'}\n")
     (environment / "lock.sha256").write_text(_stamp(lock))
