@@ -1,0 +1,87 @@
+"""What can be wrong between the venue and us: each kind of anomaly with its severity.
+
+A fact is never refused: it is applied or set aside, and a disagreement is recorded beside it in the same turn.
+CRITICAL ones open a case that only an operator closes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from ledger.domain.enums import Severity
+
+
+class Anomaly(StrEnum):
+    """The name is what is journaled and shown."""
+
+    FILL_BEFORE_ACK = "FILL_BEFORE_ACK"
+    UNSOLICITED_CANCEL = "UNSOLICITED_CANCEL"
+    UNSOLICITED_REPLACE = "UNSOLICITED_REPLACE"
+    EXPIRE_AFTER_FILL = "EXPIRE_AFTER_FILL"
+    ACK_AFTER_FILL = "ACK_AFTER_FILL"
+    CLOCK_REGRESSION = "CLOCK_REGRESSION"
+    LATE_FILL = "LATE_FILL"
+    REPLACE_BELOW_CUM = "REPLACE_BELOW_CUM"
+    TIF_LOCAL_EXPIRY = "TIF_LOCAL_EXPIRY"
+    BOOK_CROSSED = "BOOK_CROSSED"
+    BUST_BEFORE_FILL = "BUST_BEFORE_FILL"
+    CORRECT_BEFORE_FILL = "CORRECT_BEFORE_FILL"
+    VENUE_ID_CHANGED = "VENUE_ID_CHANGED"
+    ACK_AFTER_CLOSE = "ACK_AFTER_CLOSE"
+    ACK_AFTER_REJECT = "ACK_AFTER_REJECT"
+    REJECT_AFTER_ACK = "REJECT_AFTER_ACK"
+    REJECT_WITH_FILLS = "REJECT_WITH_FILLS"
+    REJECT_AFTER_FILL = "REJECT_AFTER_FILL"
+    CANCEL_AFTER_FILL = "CANCEL_AFTER_FILL"
+    REPORT_AFTER_CLOSE = "REPORT_AFTER_CLOSE"
+    REPLACED_AFTER_CLOSE = "REPLACED_AFTER_CLOSE"
+    UNKNOWN_REQUEST = "UNKNOWN_REQUEST"
+    MISSED_FILL_SUSPECTED = "MISSED_FILL_SUSPECTED"
+    FOK_PARTIAL = "FOK_PARTIAL"
+    IOC_STUCK = "IOC_STUCK"
+    ORDER_STATE_MISMATCH = "ORDER_STATE_MISMATCH"
+    OVERFILL = "OVERFILL"
+    FILL_AFTER_REJECT = "FILL_AFTER_REJECT"
+    EXEC_ID_CONFLICT = "EXEC_ID_CONFLICT"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    CUM_MISMATCH = "CUM_MISMATCH"
+    SOURCE_GAP = "SOURCE_GAP"
+    SOURCE_SEQ_CONFLICT = "SOURCE_SEQ_CONFLICT"
+    DOUBLE_BUST = "DOUBLE_BUST"
+    POSITION_BREAK = "POSITION_BREAK"
+    FACT_SUSPENDED = "FACT_SUSPENDED"
+    BOOK_GAP = "BOOK_GAP"
+    BOOK_NEGATIVE_SIZE = "BOOK_NEGATIVE_SIZE"
+    BOOK_ORDER_UNDERFLOW = "BOOK_ORDER_UNDERFLOW"
+    BOOK_UNKNOWN_ORDER = "BOOK_UNKNOWN_ORDER"
+    BOOK_BAD_PRICE = "BOOK_BAD_PRICE"
+    BOOK_CHECKSUM = "BOOK_CHECKSUM"
+
+
+_INFO = (
+    Anomaly.FILL_BEFORE_ACK,
+    Anomaly.UNSOLICITED_CANCEL,
+    Anomaly.UNSOLICITED_REPLACE,
+    Anomaly.EXPIRE_AFTER_FILL,
+    Anomaly.ACK_AFTER_FILL,
+    Anomaly.CLOCK_REGRESSION,
+)
+_CRITICAL = (
+    Anomaly.OVERFILL,
+    Anomaly.FILL_AFTER_REJECT,
+    Anomaly.EXEC_ID_CONFLICT,
+    Anomaly.UNKNOWN_ORDER,
+    Anomaly.CUM_MISMATCH,
+    Anomaly.SOURCE_GAP,
+    Anomaly.SOURCE_SEQ_CONFLICT,
+    Anomaly.DOUBLE_BUST,
+    Anomaly.POSITION_BREAK,
+    Anomaly.FACT_SUSPENDED,
+)
+
+SEVERITY: Final[dict[Anomaly, Severity]] = {
+    kind: Severity.INFO if kind in _INFO else Severity.CRITICAL if kind in _CRITICAL else Severity.WARN
+    for kind in Anomaly
+}
+"""How grave each kind is (DOMAIN: classes of outcome)."""

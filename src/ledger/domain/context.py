@@ -1,0 +1,102 @@
+"""What `decide` may look at besides the state and the input: it asks nobody and reads no clock."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from msgspec import Struct
+
+from ledger.domain.codes import Code
+from ledger.domain.units import Decimal8, Px, Qty
+
+PARTITION_SHIFT: Final = 48
+"""An order_id or fill_id is `partition << 48 | seq`."""
+
+
+@final
+class Rejection(Struct, frozen=True, gc=False):
+    """A command that is refused; nothing changes."""
+
+    code: Code
+    detail: str
+    """A sentence that names the field, its value and the cure."""
+
+
+@final
+class Instrument(Struct, frozen=True, array_like=True, gc=False):
+    """The state of an instrument: the terms of its newest InstrumentDefined."""
+
+    symbol: str
+    exchange: str
+    price_scale: int
+    qty_scale: int
+    tick: Px
+    lot: Qty
+    multiplier: Decimal8
+    quote_ccy: str
+    allow_negative_px: bool
+    spot_base_fee: bool
+    calendar: str
+    version: int = 0
+    """seq of its last event."""
+
+
+@final
+class Strategy(Struct, frozen=True, array_like=True, gc=False):
+    """The state of a strategy."""
+
+    strategy_id: str
+    account: str
+    version: int = 0
+
+
+@final
+class OrderRules(Struct, frozen=True, gc=False):
+    """The settings that change what an order may do; journaled in EngineStarted."""
+
+    max_outstanding_replaces: int = 1
+    """0 sets no limit."""
+    replace_unacked: bool = False
+    replace_filled: bool = False
+
+
+class Context:
+    """The surroundings of one input; the engine fills one object again for each input, `decide` only reads it."""
+
+    __slots__ = (
+        "actor",
+        "instrument",
+        "next_seq",
+        "now_ns",
+        "partition",
+        "received_at_ns",
+        "rules",
+        "strategy",
+    )
+
+    def __init__(
+        self,
+        *,
+        now_ns: int,
+        received_at_ns: int = 0,
+        actor: str = "local",
+        partition: int = 0,
+        next_seq: int = 1,
+        instrument: Instrument | None = None,
+        strategy: Strategy | None = None,
+        rules: OrderRules | None = None,
+    ) -> None:
+        self.now_ns = now_ns
+        """recorded_at_ns of the open frame."""
+        self.received_at_ns = received_at_ns
+        self.actor = actor
+        self.partition = partition
+        self.next_seq = next_seq
+        """The seq that the first event of this input will have."""
+        self.instrument = instrument
+        self.strategy = strategy
+        self.rules = rules or OrderRules()
+
+    def id_of(self, index: int) -> int:
+        """The order_id or fill_id that the input's event at `index` gives."""
+        return self.partition << PARTITION_SHIFT | (self.next_seq + index)
