@@ -1,0 +1,260 @@
+"""Bytes of a door to messages, a whole batch in one step; what cannot be decoded is answered, the rest goes on.
+
+A payload is JSON (first byte `{` or `[`) or msgpack. JSON carries decimal text, which means nothing without the
+instrument's scales, so it becomes a `TextMessage` that the engine reads in its turn.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+import uuid
+from typing import Any, Final, final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.domain.codes import Code
+from ledger.domain.commands import COMMANDS, Command
+from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact, MarketData, OrderReport
+from ledger.wire.messages import ANSWERS, Answer, Query, answer_json
+from ledger.wire.text import text_type
+
+_JSON_FIRST: Final = b"{["
+
+
+@final
+class TextMessage(Struct, frozen=True, gc=False):
+    """A decoded JSON message before its numbers are scaled; `raw` is its own JSON text."""
+
+    kind: type[Struct]
+    text: Any
+    raw: bytes
+
+
+@final
+class Malformed(Struct, frozen=True, gc=False):
+    """An input that cannot be taken; the ids are those that could be read."""
+
+    code: Code
+    detail: str
+    command_id: bytes = b""
+    source: str = ""
+    source_epoch: int = 0
+    source_seq: int = 0
+
+
+Input = Command | Fact | TextMessage | Malformed | Query
+
+
+@final
+class Batch(Struct, frozen=True, gc=False):
+    """One message of a door: its inputs in order, and the form in which the answers go back."""
+
+    inputs: list[Any]
+    json: bool
+    single: bool
+    """A lone JSON object is answered by a lone object, everything else by an array."""
+
+
+@final
+class _Door(Struct, frozen=True):
+    name: str
+    kinds: tuple[type[Struct], ...]
+    union: Any
+
+
+_DOORS: Final = {
+    "commands": _Door("commands", COMMANDS, Command),
+    "reports": _Door("reports", ORDER_REPORTS, OrderReport),
+    "market": _Door("market", MARKET_DATA, MarketData),
+    "query": _Door("query", (Query,), Query),
+}
+_HOME: Final = {kind.__name__: door.name for door in _DOORS.values() for kind in door.kinds}
+_TAG_HOME: Final = {
+    kind.__struct_config__.tag: (kind.__name__, door.name) for door in _DOORS.values() for kind in door.kinds
+}
+
+
+@functools.cache
+def _packed_decoder(door: str) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(list[_DOORS[door].union])
+
+
+@functools.cache
+def _text_decoders(door: str) -> dict[str, tuple[type[Struct], msgspec.json.Decoder[Any]]]:
+    if door == "query":
+        return {"Query": (Query, msgspec.json.Decoder(_query_text()))}
+    return {kind.__name__: (kind, msgspec.json.Decoder(text_type(kind))) for kind in _DOORS[door].kinds}
+
+
+@functools.cache
+def _query_text() -> type[Struct]:
+    fields: list[Any] = [
+        ("id", str, ""),
+        ("what", str, "head"),
+        ("filters", dict[str, str], {}),
+        ("cursor", str, ""),
+        ("limit", int, 1000),
+    ]
+    return msgspec.defstruct(
+        "QueryText", fields, tag="Query", tag_field="type", frozen=True, forbid_unknown_fields=True
+    )
+
+
+class _Ids(Struct):
+    command_id: Any = ""
+    source: Any = ""
+    source_epoch: Any = 0
+    source_seq: Any = 0
+
+
+def _malformed_text(raw: bytes, code: Code, detail: str) -> Malformed:
+    try:
+        ids = msgspec.json.decode(raw, type=_Ids)
+        command_id = uuid.UUID(str(ids.command_id)).bytes if ids.command_id else b""
+        return Malformed(
+            code, detail, command_id, str(ids.source), _integer(ids.source_epoch), _integer(ids.source_seq)
+        )
+    except (msgspec.MsgspecError, ValueError):
+        return Malformed(code, detail)
+
+
+def _integer(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
+
+
+class _Typed(Struct):
+    type: str = ""
+
+
+def _unknown(name: str, door: str) -> tuple[Code, str]:
+    home = _HOME.get(name)
+    if home is not None:
+        return Code.MALFORMED, f"{name} belongs to the {home} door, this is {door}"
+    known = ", ".join(kind.__name__ for kind in _DOORS[door].kinds)
+    return Code.UNSUPPORTED, f"type {name[:50]!r} is not known here; known: {known}"
+
+
+def _decode_text(raw: bytes, door: str) -> Any:
+    try:
+        name = msgspec.json.decode(raw, type=_Typed).type
+    except msgspec.MsgspecError as error:
+        return _malformed_text(raw, Code.MALFORMED, f"not a JSON object with a type: {error}")
+    found = _text_decoders(door).get(name)
+    if found is None:
+        return _malformed_text(raw, *_unknown(name, door))
+    try:
+        text = found[1].decode(raw)
+    except msgspec.MsgspecError as error:
+        return _malformed_text(raw, Code.MALFORMED, f"{name}: {error}")
+    if found[0] is Query:
+        return Query(text.id, text.what, text.filters, text.cursor, text.limit)
+    return TextMessage(found[0], text, raw)
+
+
+def _decode_packed_one(raw: bytes, door: str) -> Any:
+    try:
+        loose: Any = msgspec.msgpack.decode(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return Malformed(Code.MALFORMED, f"not msgpack: {error}")
+    items: list[Any] = typing.cast("list[Any]", loose) if isinstance(loose, list) else []
+    tag = items[0] if items and isinstance(items[0], int) else None
+    if tag is None:
+        return Malformed(Code.MALFORMED, "a msgpack message is an array whose first element is its type tag")
+    name, home = _TAG_HOME.get(tag, ("", ""))
+    ids = _packed_ids(items, home)
+    if home != door:
+        code, detail = _unknown(name or f"tag {tag}", door)
+        return Malformed(code, detail, *ids)
+    try:
+        return msgspec.msgpack.decode(raw, type=_DOORS[door].union)
+    except msgspec.MsgspecError as error:
+        return Malformed(Code.MALFORMED, f"{name}: {error}", *ids)
+
+
+def _packed_ids(items: list[Any], home: str) -> tuple[bytes, str, int, int]:
+    if home == "commands" and len(items) > 1 and isinstance(items[1], bytes) and len(items[1]) == 16:
+        return items[1], "", 0, 0
+    if home in ("reports", "market") and len(items) > 3 and isinstance(items[1], str):
+        return b"", items[1][:64], _integer(items[2]), _integer(items[3])
+    return b"", "", 0, 0
+
+
+def _decode_packed(payload: bytes, door: str) -> list[Any]:
+    try:
+        return _packed_decoder(door).decode(payload)
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
+    try:
+        parts = msgspec.msgpack.decode(payload, type=list[msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
+    return [_decode_packed_one(bytes(part), door) for part in parts]
+
+
+def decode_batch(payload: bytes, door: str, *, batch_max: int) -> Batch:
+    """The inputs of one message at a door ("commands", "reports", "market" or "query"); never raises.
+
+    What cannot be decoded becomes a Malformed in its place. A batch of more than `batch_max` is refused whole.
+    """
+    if payload[:1] not in (b"{", b"["):
+        inputs = _decode_packed(payload, door)
+        if len(inputs) > batch_max:
+            inputs = [
+                Malformed(Code.MALFORMED, f"{len(inputs)} messages in one batch; send {batch_max} at most")
+            ]
+        return Batch(inputs, json=False, single=False)
+    if payload[:1] == b"{":
+        return Batch([_decode_text(payload, door)], json=True, single=True)
+    try:
+        parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        return Batch(
+            [Malformed(Code.MALFORMED, f"not a JSON array of messages: {error}")], json=True, single=False
+        )
+    if len(parts) > batch_max:
+        refused = Malformed(Code.MALFORMED, f"{len(parts)} messages in one batch; send {batch_max} at most")
+        return Batch([refused], json=True, single=False)
+    return Batch([_decode_text(bytes(part), door) for part in parts], json=True, single=False)
+
+
+_packed: Final = msgspec.msgpack.Encoder()
+_text: Final = msgspec.json.Encoder()
+
+
+def encode_answers(answers: list[Answer], *, json: bool, single: bool) -> bytes:
+    """The payload that answers a batch, in the form in which it came."""
+    if not json:
+        return _packed.encode(answers)
+    if single and len(answers) == 1:
+        return _text.encode(answer_json(answers[0]))
+    return _text.encode([answer_json(answer) for answer in answers])
+
+
+_answers: Final = msgspec.msgpack.Decoder(list[Answer])
+
+
+def decode_answers(payload: bytes) -> list[Answer]:
+    """The answers in a msgpack payload; raises msgspec.MsgspecError if it is none (a client's side of the door)."""
+    return _answers.decode(payload)
+
+
+def encode_messages(messages: list[Any]) -> bytes:
+    """Commands, facts or queries as one msgpack payload (a client's side of the door)."""
+    return _packed.encode(messages)
+
+
+__all__ = [
+    "ANSWERS",
+    "Batch",
+    "Input",
+    "Malformed",
+    "TextMessage",
+    "decode_answers",
+    "decode_batch",
+    "encode_answers",
+    "encode_messages",
+]

@@ -1,0 +1,246 @@
+"""The text form of any message or event: names for enumerations, decimal text for scaled integers.
+
+One description per type, made once from its annotations, serves both directions: `show` for JSON out, `TextForm`
+for JSON in. So the JSON of a command, of an event and of a published message can never differ from its type.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+import uuid
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final, final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.domain.codes import Code
+from ledger.domain.context import PARTITION_SHIFT
+from ledger.domain.units import FEE_SCALE, unit_of
+from ledger.domain.values import DecimalError, format_decimal, parse_decimal
+
+Scales = tuple[int, int]
+"""(price_scale, qty_scale) of an instrument."""
+_SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
+
+
+@final
+class Misfit(Exception):
+    """A text message whose values do not fit: the code and a sentence that names the field."""
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def show_order_id(order_id: int) -> str:
+    """An order_id as people see it: `0-123` is seq 123 of partition 0; "" for none."""
+    return f"{order_id >> PARTITION_SHIFT}-{order_id & _SEQ_MASK}" if order_id else ""
+
+
+def parse_order_id(text: str) -> int:
+    """The order_id of `0-123`; raises ValueError on anything else."""
+    partition, dash, seq = text.partition("-")
+    if not dash or not partition.isdigit() or not seq.isdigit():
+        raise ValueError(f"{text!r} is not an order_id; one looks like 0-123")
+    return int(partition) << PARTITION_SHIFT | int(seq)
+
+
+def _scale(unit: str, scales: Scales) -> int:
+    if unit == "px":
+        return scales[0]
+    if unit == "qty":
+        return scales[1]
+    if unit == "money":
+        return scales[0] + scales[1]
+    return FEE_SCALE
+
+
+_DECIMAL_UNITS: Final = frozenset(("px", "qty", "money", "fee", "decimal8"))
+
+
+@final
+class _Field(Struct, frozen=True):
+    name: str
+    unit: str
+    enum: type[IntEnum] | None
+    required: bool
+    default: Any
+
+
+def _enum_of(annotation: object) -> type[IntEnum] | None:
+    if isinstance(annotation, type) and issubclass(annotation, IntEnum):
+        return annotation
+    for part in typing.get_args(annotation):
+        found = _enum_of(part)
+        if found:
+            return found
+    return None
+
+
+@functools.cache
+def fields_of(kind: type[Struct]) -> tuple[_Field, ...]:
+    """Every field of a message type with what its text form needs."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    described: list[_Field] = []
+    for field in msgspec.structs.fields(kind):
+        hint = hints[field.name]
+        default = None if field.required else field.default
+        described.append(_Field(field.name, unit_of(hint), _enum_of(hint), field.required, default))
+    return tuple(described)
+
+
+def _show_levels(value: Any, scales: Scales) -> list[list[str]]:
+    return [[format_decimal(px, scales[0]), format_decimal(qty, scales[1])] for px, qty in value]
+
+
+def _show_value(field: _Field, value: Any, scales: Scales) -> Any:
+    if value is None:
+        return None
+    if field.enum is not None:
+        return field.enum(value).name
+    unit = field.unit
+    if unit == "":
+        return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    if unit == "levels":
+        return _show_levels(value, scales)
+    if unit in _DECIMAL_UNITS:
+        if isinstance(value, dict):
+            amounts = typing.cast("dict[str, int | str]", value)
+            return {key: format_decimal(int(amount), _scale(unit, scales)) for key, amount in amounts.items()}
+        return format_decimal(int(value), _scale(unit, scales))
+    if unit == "uuid":
+        return str(uuid.UUID(bytes=value)) if len(value) == 16 else ""
+    return show_order_id(value) if unit == "order_id" else value
+
+
+def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict[str, Any]:
+    """The JSON object of a message or event: `type` first, defaults left out unless asked for."""
+    kind = type(message)
+    out: dict[str, Any] = {"type": kind.__name__}
+    own: Any = getattr(message, "price_scale", None)
+    if own is not None:
+        scales = (own, message.qty_scale)  # type: ignore[attr-defined]
+    for field in fields_of(kind):
+        value = getattr(message, field.name)
+        if drop_defaults and not field.required and value == field.default:
+            continue
+        out[field.name] = _show_value(field, value, scales)
+    return out
+
+
+# ---- text in ---------------------------------------------------------------------------------------------------
+
+_ENUM_CODE: Final = {
+    "side": Code.BAD_SIDE,
+    "side_flag": Code.BAD_SIDE,
+    "order_type": Code.BAD_ORDER_TYPE,
+    "time_in_force": Code.BAD_TIF,
+}
+
+
+def _text_type(field: _Field, annotation: Any) -> Any:
+    if field.enum is not None or field.unit in _DECIMAL_UNITS or field.unit in ("uuid", "order_id"):
+        base: Any = str
+    elif field.unit == "levels":
+        return tuple[tuple[str, str], ...]
+    else:
+        return annotation
+    return base | None if type(None) in typing.get_args(annotation) else base
+
+
+@functools.cache
+def text_type(kind: type[Struct]) -> type[Struct]:
+    """The JSON form of a message type: same names, text where the message has scaled integers."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields: list[Any] = []
+    for field in fields_of(kind):
+        annotation = _text_type(field, hints[field.name])
+        if field.required:
+            fields.append((field.name, annotation))
+            continue
+        default = field.default
+        if annotation in (str, str | None) and default is not None and not isinstance(default, str):
+            default = _show_value(field, default, (0, 0))
+        fields.append((field.name, annotation, default))
+    return msgspec.defstruct(
+        f"{kind.__name__}Text",
+        fields,
+        tag=kind.__name__,
+        tag_field="type",
+        frozen=True,
+        forbid_unknown_fields=True,
+        module=__name__,
+    )
+
+
+def _parse_scaled(name: str, text: str, scale: int, code: Code) -> int:
+    try:
+        return parse_decimal(text, scale)
+    except DecimalError as error:
+        raise Misfit(code, f"{name} {text}: {error}") from None
+
+
+_UNIT_CODE: Final = {"px": Code.PX_NOT_TICK_MULTIPLE, "qty": Code.QTY_NOT_LOT_MULTIPLE}
+
+
+def _read_levels(name: str, value: Any, scales: Scales) -> tuple[tuple[int, int], ...]:
+    code = Code.MALFORMED
+    return tuple(
+        (_parse_scaled(name, px, scales[0], code), _parse_scaled(name, qty, scales[1], code))
+        for px, qty in value
+    )
+
+
+def _read_value(field: _Field, value: Any, scales: Scales) -> Any:
+    if value is None:
+        return None
+    name = field.name
+    if field.enum is not None:
+        try:
+            return field.enum[value]
+        except KeyError:
+            known = ", ".join(member.name for member in field.enum)
+            raise Misfit(
+                _ENUM_CODE.get(name, Code.MALFORMED), f"{name} {value!r} is none of {known}"
+            ) from None
+    unit = field.unit
+    if unit == "levels":
+        return _read_levels(name, value, scales)
+    if unit in _DECIMAL_UNITS:
+        return _parse_scaled(name, value, _scale(unit, scales), _UNIT_CODE.get(unit, Code.MALFORMED))
+    return value
+
+
+def _read_special(field: _Field, value: str) -> Any:
+    try:
+        return uuid.UUID(value).bytes if field.unit == "uuid" else parse_order_id(value)
+    except ValueError:
+        what = "a UUID" if field.unit == "uuid" else "an order_id such as 0-123"
+        raise Misfit(Code.MALFORMED, f"{field.name} {value!r} is not {what}") from None
+
+
+def read(kind: type[Struct], text: Struct, scales: Scales) -> Any:
+    """The message that a text form means at these scales; raises Misfit naming the first field that does not fit."""
+    own: Any = getattr(text, "price_scale", None)
+    if own is not None:
+        qty_scale: Any = text.qty_scale  # type: ignore[attr-defined]
+        if not (0 <= own <= 12 and 0 <= qty_scale <= 12):
+            raise Misfit(Code.MALFORMED, f"price_scale {own} and qty_scale {qty_scale} must be 0 to 12")
+        scales = (own, qty_scale)
+    values: list[Any] = []
+    for field in fields_of(kind):
+        value = getattr(text, field.name)
+        if field.unit in ("uuid", "order_id"):
+            values.append(_read_special(field, value))
+        elif field.unit or field.enum is not None:
+            values.append(_read_value(field, value, scales))
+        else:
+            values.append(value)
+    return kind(*values)
+
+
+Reader = Callable[[Scales], Any]
