@@ -1,0 +1,76 @@
+"""Events to and from the bytes of a frame, states to the bytes of a digest; tags and upcasters.
+
+A payload is one msgpack array of events, each an array whose first element is its tag. A tag is an event type in one
+schema version: a field may be added at its end with a default, anything else is a new tag and an upcaster here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.domain.events import EVENTS, Event
+
+UPCASTERS: Final[dict[type[Struct], Callable[[Any], Event]]] = {}
+"""Old event types, still decoded, and the function that makes the newest of each. Empty until a type changes."""
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(list[Event])
+_canonical: Final = msgspec.msgpack.Encoder(order="deterministic")
+_INT64_MIN: Final = -(2**63)
+_UINT64_MAX: Final = 2**64 - 1
+
+MODULO: Final = 2**128
+"""A digest is a sum modulo 2^128 of one hash per entity, whatever their order."""
+
+
+def encode_events(events: list[Event]) -> bytes:
+    """The payload of a frame that holds these events."""
+    return _encoder.encode(events)
+
+
+def decode_events(payload: bytes) -> list[Event]:
+    """The events of a payload, upcast to the newest types; raises msgspec.MsgspecError where it is none."""
+    events = _decoder.decode(payload)
+    if UPCASTERS:
+        return [UPCASTERS[type(event)](event) if type(event) in UPCASTERS else event for event in events]
+    return events
+
+
+def encode_message(message: Struct) -> bytes:
+    """One message or event as msgpack, for fields that keep an input whole."""
+    return _encoder.encode(message)
+
+
+def _portable(value: Any) -> Any:
+    """The value with integers beyond 64 bits as decimal text, as msgpack cannot hold them."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value) if _INT64_MIN <= value <= _UINT64_MAX else str(value)
+    if isinstance(value, Struct):
+        value = msgspec.structs.astuple(value)
+    if isinstance(value, (list, tuple)):
+        return [_portable(item) for item in value]  # type: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in value.items()}  # type: ignore[reportUnknownVariableType]
+    return value
+
+
+def canonical(value: Any) -> bytes:
+    """The one encoding of a state that digests and equality are made from (invariant I-2)."""
+    try:
+        return _canonical.encode(value)
+    except OverflowError:
+        return _canonical.encode(_portable(value))
+
+
+def entity_hash(kind: str, key: Any, state: Any) -> int:
+    """One entity's summand in a digest: blake2b-128 of its kind, key and state."""
+    return int.from_bytes(blake2b(canonical((kind, key, state)), digest_size=16).digest(), "big")
+
+
+TAGS: Final = {kind.__struct_config__.tag: kind for kind in EVENTS}
+"""Every tag the journal may hold, with its type."""

@@ -1,0 +1,141 @@
+"""The end of a journal that is still in memory: the open frame, the frame on its way to the disk, the gate.
+
+Turns append events here; one frame at a time goes to the writer's thread, and while it syncs the next one fills.
+Whatever shows an event to anybody waits at the gate until that event is durable.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, final
+
+from ledger.codec import encode_events
+from ledger.domain.events import BookDeltaApplied, BookSnapshotApplied, CommandRejected, EngineFault, FactSuspended
+from ledger.journal import FrameDraft, Head, WriterThread
+
+EVENT_BYTES: Final = 320
+"""What one event is taken for when the size of the open frame is estimated: more than nearly all of them need."""
+LEVEL_BYTES: Final = 20
+Release = Callable[[], None]
+
+
+def _bytes_of(event: Any) -> int:
+    kind = type(event)
+    if kind is BookSnapshotApplied or kind is BookDeltaApplied:
+        return EVENT_BYTES + LEVEL_BYTES * (len(event.bids) + len(event.asks))
+    if kind is FactSuspended or kind is EngineFault:
+        return EVENT_BYTES + len(event.raw)
+    if kind is CommandRejected:
+        return EVENT_BYTES + len(event.command)
+    return EVENT_BYTES
+
+
+@final
+class OpenJournal:
+    """The writing end of one journal of one partition, as the engine sees it. Belongs to the trio thread."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        epoch: int,
+        head: Head,
+        first_seq: int,
+        clock: Callable[[], int],
+        frame_bytes_max: int,
+        one_at_a_time: bool,
+    ) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.next_seq = first_seq
+        self.durable_seq = head.seq
+        """The last seq that a crash cannot take back."""
+        self.now_ns = head.recorded_at_ns
+        """recorded_at_ns of the open frame: the `now` of every turn in it."""
+        self.events: list[Any] = []
+        self.in_flight = 0
+        self.frames = 0
+        self._bytes = 0
+        self._first_seq = first_seq
+        self._clock = clock
+        self._bytes_max = frame_bytes_max
+        self._one_at_a_time = one_at_a_time
+        self._gate: deque[tuple[int, Release]] = deque()
+        self._writer: WriterThread | None = None
+
+    def attach(self, writer: WriterThread) -> None:
+        """Give it the thread that makes its frames durable."""
+        self._writer = writer
+
+    @property
+    def head_seq(self) -> int:
+        """The last seq given, durable or not."""
+        return self.next_seq - 1
+
+    @property
+    def full(self) -> bool:
+        """Whether the open frame has reached its size: turns wait until it has gone to the writer."""
+        return self._bytes >= self._bytes_max
+
+    def now(self) -> int:
+        """Open a frame if none is open, and say what time it is in it."""
+        if not self.events:
+            clock = self._clock()
+            if clock > self.now_ns:
+                self.now_ns = clock
+        return self.now_ns
+
+    def append(self, events: Sequence[Any]) -> None:
+        """Add a turn's events; they have the seqs from `next_seq` on."""
+        if not self.events:
+            self._first_seq = self.next_seq
+        self.events.extend(events)
+        self.next_seq += len(events)
+        for event in events:
+            self._bytes += _bytes_of(event)
+
+    def when_durable(self, release: Release) -> None:
+        """Call `release` once everything that exists now is durable: at once if it is, in order otherwise."""
+        if self.durable_seq >= self.next_seq - 1 and not self._gate:
+            release()
+        else:
+            self._gate.append((self.next_seq - 1, release))
+
+    def take_frame(self, market_epoch: int, market_seq: int) -> tuple[FrameDraft, list[Any]] | None:
+        """The open frame for the writer, with its events, if there is one and it may go now."""
+        if not self.events or (self._one_at_a_time and self.in_flight):
+            return None
+        events, self.events = self.events, []
+        self._bytes = 0
+        draft = FrameDraft(
+            epoch=self.epoch,
+            first_seq=self._first_seq,
+            count=len(events),
+            recorded_at_ns=self.now_ns,
+            payload=encode_events(events),
+            market_epoch=market_epoch,
+            market_seq=market_seq,
+        )
+        return draft, events
+
+    def submit(self, draft: FrameDraft) -> None:
+        """Hand a frame to the writer's thread. Raises StorageError after fail-stop, JournalFull when it is behind."""
+        assert self._writer is not None
+        self._writer.submit(draft)
+        self.in_flight += 1
+
+    def became_durable(self, head: Head, frames: int) -> None:
+        """The writer says that all up to `head` is durable: release what waited for it."""
+        self.in_flight -= frames
+        self.frames += frames
+        self.durable_seq = head.seq
+        gate = self._gate
+        while gate and gate[0][0] <= head.seq:
+            gate.popleft()[1]()
+
+    def stop(self) -> None:
+        """After fail-stop: what waits gets no answer, what was not durable is forgotten."""
+        self._gate.clear()
+        self.events = []
+        self.next_seq = self.durable_seq + 1
