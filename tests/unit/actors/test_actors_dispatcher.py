@@ -182,7 +182,10 @@ async def test_wait_room_returns_when_the_queue_has_run():
         nursery.start_soon(dispatcher.wait_room, 1)
         await wait_all_tasks_blocked()
         assert len(nursery.child_tasks) == 1
-        nursery.start_soon(run_all, dispatcher)
+        nursery.start_soon(dispatcher.run)
+        await wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1  # the dispatcher, still running: the waiter has gone
+        dispatcher.stop()
     with pytest.raises(ValueError, match="never fit"):
         await dispatcher.wait_room(3)
 

@@ -218,6 +218,24 @@ async def test_a_stopped_service_refuses_ends_its_asks_and_frees_its_address():
         assert await system.ask("deaf/one", 7) == 7
 
 
+async def test_a_stopped_service_ends_an_ask_that_it_had_received():
+    async def silent(mailbox: Mailbox) -> None:
+        await mailbox.receive()
+        await trio.sleep_forever()
+
+    async def ask() -> None:
+        with pytest.raises(Stopped):
+            await system.ask("silent", 1)
+
+    async with open_system() as system:
+        system.start_service("silent", silent, limit=10)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            assert system.statistics().services["silent"].received == 1
+            await system.stop_service("silent")
+
+
 async def test_a_service_that_returns_has_stopped():
     async def once(mailbox: Mailbox) -> None:
         _message, reply = await mailbox.receive()

@@ -147,6 +147,8 @@ async def test_the_end_of_the_block_does_not_wait_longer_than_the_drain(autojump
     async with open_system(drain_s=3.0) as system:
         system.start_service("stuck", stuck, limit=10)
         system.tell_nowait("stuck", 1)
+        await wait_all_tasks_blocked()
+        assert system.statistics().services["stuck"].queued == 0  # in work, not waiting
     assert trio.current_time() - before_s == pytest.approx(3.0)
 
 
