@@ -16,6 +16,8 @@ import msgspec
 
 from actors.faults import Fault
 
+DOUBLINGS_MAX = 64  # more would overflow a float before the longest pause could cut it
+
 OnFault: TypeAlias = Callable[[object, Exception], object]
 """Called with the message and the error of a turn; returns the answer, or raises to end the dispatcher."""
 
@@ -96,10 +98,8 @@ class Supervisor:
             recent.popleft()
         if len(recent) >= strategy.max_restarts:
             return Verdict(strategy.exhausted)
-        pause_s = strategy.backoff_first_s
-        for _ in recent:  # doubling step by step cannot overflow, as 2.0 ** many would
-            pause_s = min(pause_s * 2, strategy.backoff_max_s)
-        pause_s = min(pause_s, strategy.backoff_max_s)
+        doublings = min(len(recent), DOUBLINGS_MAX)
+        pause_s = min(strategy.backoff_first_s * 2.0**doublings, strategy.backoff_max_s)
         recent.append(now_s)
         self.restarts += 1
         return Verdict(Decision.RESTART, pause_s * (1 + strategy.jitter * self._random()))
