@@ -58,7 +58,9 @@ def check_frame(journal, state, key, value):
     """The state after the frame and its payload; raises Damage."""
     epoch, seq, chain, recorded_at_ns = state
     need(len(value) >= 120, "too short for a frame")
-    version, flags, key_id, count, its_epoch, first, its_time, _, _, length, reserved, previous = HEADER.unpack_from(value)
+    version, flags, key_id, count, its_epoch, first, its_time, _, _, length, reserved, previous = (
+        HEADER.unpack_from(value)
+    )
     need(blake2b_256(value[:-32]) == value[-32:], "hash does not match")
     need((version, flags, key_id, reserved) == (1, 0, 0, 0), "not of format 1")
     need(key == value[16:24], f"frame of seq {first} was moved")
@@ -75,7 +77,9 @@ def read_partition(directory, data_lineage, show):
     need(manifest["lineage"] == data_lineage, f"{directory}: another lineage")
     journal, partition = manifest["journal"], manifest["partition"]
     state, events = origin_of(manifest), 0
-    for path in sorted(p for p in (directory / "segments").iterdir() if re.fullmatch(r"\d{20}\.lmdb", p.name)):
+    for path in sorted(
+        p for p in (directory / "segments").iterdir() if re.fullmatch(r"\d{20}\.lmdb", p.name)
+    ):
         for key, value in frames_of(path):
             place = f"{path} at {journal}/{partition}:{int.from_bytes(key, 'big')}"
             try:
@@ -95,7 +99,13 @@ def read_partition(directory, data_lineage, show):
             need(last == state, f"{sealed}: its end is not the segment's")
     if manifest["stopped"]:
         need(state[1] >= manifest["stopped"]["seq"], f"{directory}: shorter than at its last clean stop")
-    return {"partition": partition, "epoch": state[0], "head": state[1], "events": events, "chain": state[2].hex()}
+    return {
+        "partition": partition,
+        "epoch": state[0],
+        "head": state[1],
+        "events": events,
+        "chain": state[2].hex(),
+    }
 
 
 def main(arguments):
@@ -105,7 +115,9 @@ def main(arguments):
         need(whole["format"] == 1, f"format {whole['format']} is not 1")
         journals = {
             journal: [
-                read_partition(directory / journal / str(partition), whole["lineage"], "--events" in arguments)
+                read_partition(
+                    directory / journal / str(partition), whole["lineage"], "--events" in arguments
+                )
                 for partition in range(whole["partitions"])
             ]
             for journal in ("trading", "market")

@@ -17,7 +17,9 @@ def events(first_seq: int, count: int, size: int = 0) -> bytes:
     return msgspec.msgpack.encode([[seq, "x" * size] for seq in range(first_seq, first_seq + count)])
 
 
-def draft(first_seq: int, count: int = 1, *, epoch: int = 1, at_ns: int | None = None, size: int = 0) -> FrameDraft:
+def draft(
+    first_seq: int, count: int = 1, *, epoch: int = 1, at_ns: int | None = None, size: int = 0
+) -> FrameDraft:
     at_ns = START_NS + first_seq if at_ns is None else at_ns
     return FrameDraft(epoch, first_seq, count, at_ns, events(first_seq, count, size))
 

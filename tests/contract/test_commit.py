@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from journals import frames_after
 
+from journals import frames_after
 from ledger.journal import (
     Commit,
     DataDirectory,
@@ -67,7 +67,9 @@ def test_reopened_it_goes_on_where_it_ended(make: CommitMaker, data: DataDirecto
         assert list(reader.frames()) == everything
 
 
-def test_a_frame_out_of_order_is_our_fault_and_changes_nothing(make: CommitMaker, data: DataDirectory) -> None:
+def test_a_frame_out_of_order_is_our_fault_and_changes_nothing(
+    make: CommitMaker, data: DataDirectory
+) -> None:
     commit = make(data.journal("trading", 0))
     first, second, third = frames_after(commit.open(), [1, 1, 1])
     commit.commit([first])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 
 from ledger.errors import Corrupt, Rejected, Unavailable
 
@@ -16,6 +18,8 @@ _CURES = {
     errno.EACCES: "give this user the right to write there, then start again",
     errno.EIO: "the disk reports a fault: read its logs, copy the journal elsewhere, then: ledger verify",
 }
+
+_NEARLY_FULL_BYTES = 16 * 1024 * 1024
 
 
 class StorageError(Unavailable):
@@ -36,5 +40,18 @@ class Refused(Rejected):
 def storage_error(doing: str, path: str, error: BaseException) -> StorageError:
     """The fail-stop error for what the system or LMDB reported, with the cure of the usual causes."""
     number = getattr(error, "errno", None) or getattr(error, "code", 0)
+    if number == errno.EIO:
+        number = _cause_of_short_write(path)
     cure = _CURES.get(number, "see the system's log, then start again: nothing acknowledged is lost")
     return StorageError(f"{doing} {path} failed: {error}", cure)
+
+
+def _cause_of_short_write(path: str) -> int:
+    """LMDB calls a write that was cut short an I/O error: on a full disk or at a size limit it is none."""
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return errno.EFBIG
+    try:
+        disk = os.statvfs(path)
+    except OSError:
+        return errno.EIO
+    return errno.ENOSPC if disk.f_bavail * disk.f_frsize < _NEARLY_FULL_BYTES else errno.EIO

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from journals import segment_paths, write_journal
 
+from journals import segment_paths, write_journal
 from ledger.journal import Corrupt, Refused, StorageError, create_or_open, open_readonly, owner_of
 
 
@@ -34,7 +34,9 @@ def test_two_journals_have_two_lineages(tmp_path: Path) -> None:
 def test_a_second_owner_is_refused_and_told_who_owns_it(tmp_path: Path) -> None:
     data = create_or_open(tmp_path, partitions=1, command="serve")
     data.announce("tcp://127.0.0.1:5557")
-    with pytest.raises(Refused, match=rf"owned by serve with pid {os.getpid()} .* at tcp://127.0.0.1:5557; stop that"):
+    with pytest.raises(
+        Refused, match=rf"owned by serve with pid {os.getpid()} .* at tcp://127.0.0.1:5557; stop that"
+    ):
         create_or_open(tmp_path, partitions=1)
     owner = owner_of(tmp_path)
     assert owner is not None
@@ -74,7 +76,7 @@ def test_asking_for_the_owner_does_not_disturb_a_start(tmp_path: Path) -> None:
 
 def test_another_number_of_partitions_is_refused_with_the_cure(tmp_path: Path) -> None:
     create_or_open(tmp_path, partitions=3).close()
-    with pytest.raises(Refused, match="set engine.partitions: 3"):
+    with pytest.raises(Refused, match=r"set engine\.partitions: 3"):
         create_or_open(tmp_path, partitions=1)
     create_or_open(tmp_path, partitions=3).close()
 

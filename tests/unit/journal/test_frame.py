@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import START_NS, draft, frames_after
 
+from journals import START_NS, draft, frames_after
 from ledger.journal import (
     FRAME_BYTES_MAX,
     PAYLOAD_BYTES_MAX,
@@ -40,7 +40,9 @@ def test_the_worked_example_of_the_format_page_is_what_is_written() -> None:
     text = FORMAT_MD.read_text()
     block = text.split("## Worked example")[1].split("```")[1]
     lines = [re.split(r"\s{4,}", line)[0] for line in block.strip().splitlines()]
-    frame = chain_frame(GENESIS.chain_hash, FrameDraft(1, 1, 2, START_NS, bytes.fromhex("929201a1619202a162")))
+    frame = chain_frame(
+        GENESIS.chain_hash, FrameDraft(1, 1, 2, START_NS, bytes.fromhex("929201a1619202a162"))
+    )
     assert bytes.fromhex("".join(lines)) == encode_frame(frame)
     assert GENESIS.chain_hash.hex() in text
 
