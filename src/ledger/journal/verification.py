@@ -1,0 +1,330 @@
+"""Verify: reads every byte that a journal's proof rests on, reports what is wrong, changes nothing.
+
+For each segment: the structure of the LMDB file (by a walker that never maps it, so that damage cannot kill the
+process), then every frame: hash, key, order, chain. Then that segments join, that manifests say what the files hold,
+and that no journal is shorter than at its last clean stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, cast, final
+
+import lmdb
+import lmdb.verify as lmdb_verify
+import msgspec
+
+from ledger.journal.directory import JOURNALS, open_readonly
+from ledger.journal.environment import SegmentHandle
+from ledger.journal.errors import Corrupt, Refused, Unavailable
+from ledger.journal.frame import Head, Source, check_next, decode_frame, place_text, seq_of
+from ledger.journal.manifest import MANIFEST, HeadRecord, SegmentManifest
+from ledger.journal.ownership import owner_of
+from ledger.journal.segments import SEGMENTS, Item, JournalDirectory, SegmentFile, copy_items
+
+_BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+_BATCH_FRAMES_MAX: Final = 16384
+_STRUCTURE_SHOWN_MAX: Final = 5
+_PUT_BACK: Final = "keep the file, put the segment back from a copy, then: ledger verify"
+
+# The walker has no types of its own.
+_walk_pages = cast("Callable[[str, bool], list[object]]", lmdb_verify.verify)  # pyright: ignore[reportUnknownMemberType]
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes verified and the bytes in all."""
+
+
+@final
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong, and what to type next."""
+
+    file: str
+    place: str
+    what: str
+    next: str
+
+
+@final
+class VerifiedHead(msgspec.Struct, frozen=True):
+    """How far one partition's journal is whole."""
+
+    journal: str
+    partition: int
+    head: Head
+    frames: int
+    events: int
+
+
+@final
+class Report(msgspec.Struct, frozen=True):
+    """What verify found."""
+
+    problems: list[Problem]
+    notices: list[str]
+    """What is worth saying and is not wrong."""
+    heads: list[VerifiedHead]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
+    """Verifies a data directory, one partition's directory or one segment file.
+
+    Raises Refused where `path` is none of them. Beside a living owner the structure of the newest file is left out
+    (it changes under the eyes); its frames up to the head are verified like all others.
+    """
+    path = Path(path).absolute()
+    check = _Check(on_progress or _no_progress)
+    if path.suffix == ".lmdb" and path.is_file():
+        _verify_lone_segment(check, path)
+    elif (path / SEGMENTS).is_dir():
+        _verify_partitions(check, path.parent.parent, [path])
+    else:
+        data = open_readonly(path)
+        parts = [path / journal / str(part) for journal in JOURNALS for part in range(data.partitions)]
+        _verify_partitions(check, path, parts)
+    return Report(check.problems, check.notices, check.heads)
+
+
+@final
+class _Check:
+    """The findings and the progress of one verify."""
+
+    def __init__(self, on_progress: Progress) -> None:
+        self.problems: list[Problem] = []
+        self.notices: list[str] = []
+        self.heads: list[VerifiedHead] = []
+        self.bytes_total = 0
+        self._bytes_done = 0
+        self._on_progress = on_progress
+
+    def problem(self, file: Path, place: str, what: str, next_step: str = _PUT_BACK) -> None:
+        self.problems.append(Problem(str(file), place, what, next_step))
+
+    def found(self, error: Corrupt | Refused | Unavailable | OSError | lmdb.Error, file: Path) -> None:
+        if isinstance(error, Corrupt):
+            self.problems.append(Problem(error.file, error.place, error.what, error.hint or _PUT_BACK))
+        else:
+            self.problem(file, "", str(error))
+
+    def done(self, count: int) -> None:
+        self._bytes_done = min(self._bytes_done + count, self.bytes_total)
+        self._on_progress(self._bytes_done, self.bytes_total)
+
+
+_FAULTS = (Corrupt, Refused, Unavailable, OSError, lmdb.Error)
+
+
+def _no_progress(done: int, total: int) -> None:
+    del done, total
+
+
+def _verify_partitions(check: _Check, data: Path, paths: list[Path]) -> None:
+    live = owner_of(data) is not None
+    check.bytes_total = sum(
+        file.stat().st_size for path in paths for file in (path / SEGMENTS).glob("*.lmdb")
+    )
+    if live:
+        check.notices.append(f"{data} has a living owner: verified up to what was settled")
+    for path in paths:
+        try:
+            directory = _read_partition(data, path)
+            _verify_partition(check, directory, live)
+        except FileNotFoundError as error:
+            check.problem(path / MANIFEST, "", f"missing: {error.filename}", "put the file back from a copy")
+        except _FAULTS as error:
+            check.found(error, path)
+
+
+def _read_partition(data: Path, path: Path) -> JournalDirectory:
+    """By way of the data directory's manifest where there is one, so that a foreign partition shows."""
+    if (data / MANIFEST).exists():
+        return open_readonly(data).journal(path.parent.name, int(path.name))
+    return JournalDirectory.read(path)
+
+
+def _verify_partition(check: _Check, directory: JournalDirectory, live: bool) -> None:
+    segments = directory.segments()
+    walk = _Walk(check, directory, directory.origin)
+    for segment in segments:
+        newest = segment is segments[-1]
+        sealed = segment.sealed()
+        walk.segment(segment, sealed=sealed, walk_structure=sealed or not (newest and live))
+        if not sealed and not newest:
+            check.notices.append(f"{segment.path} is not sealed yet: the next start does it")
+    for path in sorted(directory.segments_path.glob("*.json")):
+        if not path.with_suffix(".lmdb").exists():
+            check.problem(path.with_suffix(".lmdb"), "", "missing: its manifest is there")
+    walk.finish()
+
+
+def _verify_lone_segment(check: _Check, path: Path) -> None:
+    """A segment by itself: what it chains from is taken from its manifest, or not known."""
+    check.bytes_total = path.stat().st_size
+    segment = SegmentFile(path, int(path.stem) if path.stem.isdigit() else 0)
+    partition_path = path.parent.parent
+    try:
+        directory = JournalDirectory.read(partition_path)
+        origin = directory.origin if segment.first_seq == directory.origin.seq + 1 else None
+        if segment.sealed():
+            origin = segment.manifest().before.head()
+    except _FAULTS as error:
+        check.found(error, path)
+        return
+    walk = _Walk(check, directory, origin)
+    live = owner_of(partition_path.parent.parent) is not None
+    walk.segment(segment, sealed=segment.sealed(), walk_structure=segment.sealed() or not live)
+    walk.report()
+    check.notices.append(f"{path} was verified by itself: that other segments join it was not looked at")
+
+
+@final
+class _Walk:
+    """Goes over one partition's frames in order; goes on after damage, from the next frame that is whole."""
+
+    def __init__(self, check: _Check, directory: JournalDirectory, origin: Head | None) -> None:
+        self._check = check
+        self._directory = directory
+        self._previous = origin
+        """The head that the next frame must continue; None after damage: not known."""
+        self._whole: Head = directory.origin
+        """The last head up to which nothing was wrong."""
+        self._unbroken = True
+        self._frames = 0
+        self._events = 0
+        self._damaged_end: int | None = None
+        """The problem that is the newest frame's, if that one is damaged."""
+
+    def segment(self, segment: SegmentFile, *, sealed: bool, walk_structure: bool) -> None:
+        found = len(self._check.problems)
+        before = self._previous
+        size = segment.path.stat().st_size
+        if walk_structure and self._structure_broken(segment.path):
+            # LMDB might be killed by reading this file: its frames are left alone.
+            self._break()
+            self._check.done(size)
+            return
+        frames = self._frames
+        read = self._read_frames(segment, sealed)
+        self._check.done(max(0, size - read))
+        if sealed and len(self._check.problems) == found:
+            self._compare_manifest(segment, before, self._frames - frames, size)
+
+    def finish(self) -> None:
+        """What concerns the end of the journal."""
+        if self._damaged_end is not None:
+            damaged = self._check.problems[self._damaged_end]
+            what = f"the journal ended in a damaged frame after {self._whole.seq}: {damaged.what}"
+            self._check.problems[self._damaged_end] = msgspec.structs.replace(damaged, what=what)
+        stopped = self._directory.stopped
+        if stopped is not None and self._unbroken and self._whole.seq < stopped.seq:
+            file = self._directory.path / MANIFEST
+            what = f"the last clean stop was at {stopped.seq}, the journal ends at {self._whole.seq}"
+            self._check.problem(file, self._place(stopped.seq), what)
+        self.report()
+
+    def report(self) -> None:
+        directory = self._directory
+        head = VerifiedHead(directory.journal, directory.partition, self._whole, self._frames, self._events)
+        self._check.heads.append(head)
+
+    def _structure_broken(self, path: Path) -> bool:
+        try:
+            found: list[str] = [str(problem) for problem in _walk_pages(str(path), False)]
+        except Exception as error:  # the walker raises whatever the bytes make it raise
+            found = [f"{type(error).__name__}: {error}"]
+        for what in found[:_STRUCTURE_SHOWN_MAX]:
+            self._check.problem(path, "LMDB pages", what)
+        return bool(found)
+
+    def _read_frames(self, segment: SegmentFile, sealed: bool) -> int:
+        """Bytes of frames read."""
+        total = 0
+        try:
+            handle = SegmentHandle(segment.path, sealed=sealed)
+        except _FAULTS as error:
+            self._check.found(error, segment.path)
+            self._break()
+            return 0
+        try:
+            source = self._directory.source(segment.path)
+            from_seq = 0
+            while items := copy_items(handle, from_seq, _BATCH_BYTES_MAX, _BATCH_FRAMES_MAX):
+                for item in items:
+                    self._frame(item, source)
+                read = sum(len(value) for _, value in items)
+                self._check.done(read)
+                total += read
+                from_seq = seq_of(items[-1][0]) + 1
+        except _FAULTS as error:
+            self._check.found(error, segment.path)
+            self._break()
+        finally:
+            handle.close()
+        return total
+
+    def _frame(self, item: Item, source: Source) -> None:
+        try:
+            frame = decode_frame(*item, source)
+        except Corrupt as error:
+            self._damaged_end = len(self._check.problems)
+            self._check.found(error, Path(source.file))
+            self._break()
+            return
+        try:
+            if self._previous is not None:
+                check_next(self._previous, frame, source)
+        except Corrupt as error:
+            self._check.found(error, Path(source.file))
+            self._unbroken = False
+        self._damaged_end = None
+        self._previous = frame.head
+        self._frames += 1
+        self._events += frame.count
+        if self._unbroken:
+            self._whole = frame.head
+        self._compare_stop(frame.head)
+
+    def _compare_stop(self, head: Head) -> None:
+        stopped = self._directory.stopped
+        if stopped is not None and head.seq == stopped.seq and head != stopped:
+            file = self._directory.path / MANIFEST
+            self._check.problem(
+                file, self._place(head.seq), "the frame here is not the one of the last clean stop"
+            )
+
+    def _compare_manifest(self, segment: SegmentFile, before: Head | None, frames: int, size: int) -> None:
+        try:
+            manifest = segment.manifest()
+        except _FAULTS as error:
+            self._check.found(error, segment.manifest_path)
+            return
+        directory = self._directory
+        last = self._previous or directory.origin
+        expected = SegmentManifest(
+            manifest.format,
+            directory.lineage,
+            directory.journal,
+            directory.partition,
+            segment.first_seq,
+            HeadRecord.of(before) if before is not None else manifest.before,
+            HeadRecord.of(last),
+            frames,
+            size,
+            manifest.software,
+        )
+        for field in manifest.__struct_fields__:
+            says, holds = getattr(manifest, field), getattr(expected, field)
+            if says != holds:
+                what = f"the manifest says {field} {says}, the segment holds {holds}"
+                self._check.problem(segment.manifest_path, self._place(segment.first_seq), what)
+
+    def _break(self) -> None:
+        self._previous = None
+        self._unbroken = False
+
+    def _place(self, seq: int) -> str:
+        return place_text(self._directory.journal, self._directory.partition, seq)

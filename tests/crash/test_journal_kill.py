@@ -1,0 +1,128 @@
+"""Whenever the writer dies, every acknowledged frame is there, in order, whole, and the next owner goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from journals import segment_paths
+from ledger.errors import Unavailable
+from ledger.journal import JournalReader, LmdbCommit, create_or_open, owner_of, verify
+
+WRITER = Path(__file__).with_name("journal_writer.py")
+
+
+def start(directory: Path, journal: str, seed: int, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(WRITER), str(directory), journal, str(seed), *options]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def kill_after(child: subprocess.Popen[str], lines: int, random_bytes: int) -> list[tuple[int, str]]:
+    """The acknowledgements of a child killed after so many lines and, at a moment not of its choosing, some more."""
+    assert child.stdout is not None
+    text = "".join(child.stdout.readline() for _ in range(lines))
+    text += child.stdout.read(random_bytes)
+    child.kill()
+    rest, said = child.communicate()
+    assert said == ""
+    whole = (text + rest).rpartition("\n")[0].splitlines()
+    return [(int(seq), chain) for seq, chain in (line.split() for line in whole)]
+
+
+def heads_on_disk(directory: Path, journal: str) -> list[tuple[int, str]]:
+    with JournalReader(directory, journal, 0) as reader:
+        return [(frame.last_seq, frame.chain_hash.hex()) for frame in reader.frames()]
+
+
+@pytest.mark.parametrize("journal", ["trading", "market"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_was_acknowledged_survives_kills(tmp_path: Path, journal: str, seed: int) -> None:
+    check_kills(tmp_path, journal, seed, kills=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("journal", ["trading", "market"])
+def test_what_was_acknowledged_survives_many_kills(tmp_path: Path, journal: str) -> None:
+    check_kills(tmp_path, journal, seed=3, kills=25)
+
+
+def check_kills(directory: Path, journal: str, seed: int, kills: int) -> None:
+    seeded = random.Random(seed)
+    lines_max = (
+        60 if journal == "trading" else 8
+    )  # a line for each commit: market puts up to 32 frames in one
+    before: list[tuple[int, str]] = []
+    for kill in range(kills):
+        child = start(directory, journal, seed + 100 * kill)
+        acknowledged = kill_after(child, 1 + seeded.randrange(lines_max), 1 + seeded.randrange(2000))
+        after = heads_on_disk(directory, journal)
+        assert after[: len(before)] == before, "a frame of an earlier life changed"
+        assert acknowledged[0][0] == (before[-1][0] if before else 0), "the next life began elsewhere"
+        lost = set(acknowledged[1:]) - set(after)
+        assert not lost
+        assert owner_of(directory) is None
+        report = verify(directory)
+        assert report.ok, report.problems
+        before = after
+    data = create_or_open(directory, partitions=1)
+    commit = LmdbCommit(data.journal(journal, 0))
+    assert commit.open().seq == before[-1][0]
+    commit.close()
+    data.close()
+    assert len(segment_paths(directory, journal)) > 1
+
+
+def test_a_reader_in_another_process_sees_only_whole_frames_beside_a_living_writer(tmp_path: Path) -> None:
+    child = start(tmp_path, "trading", 5)
+    assert child.stdout is not None
+    child.stdout.readline()
+    seen = 0
+    with JournalReader(tmp_path, "trading", 0) as reader:
+        for _ in range(30):
+            promised = int(child.stdout.readline().split()[0])
+            for frame in reader.frames(seen + 1):
+                assert frame.first_seq == seen + 1
+                seen = frame.last_seq
+            assert seen >= promised
+        assert owner_of(tmp_path) is not None
+        child.kill()
+        child.communicate()
+        seen = max([seen, *(frame.last_seq for frame in reader.frames(seen + 1))])
+        assert reader.head().seq == seen
+
+
+def test_a_file_size_limit_ends_the_writing_and_loses_nothing(tmp_path: Path) -> None:
+    child = start(tmp_path, "trading", 7, "--frames", "400", "--file-bytes-max", "100000")
+    said, errors = child.communicate()
+    assert child.returncode == 1
+    assert "StorageError" in errors
+    assert "ulimit -f" in errors
+    acknowledged = [(int(seq), chain) for seq, chain in (line.split() for line in said.splitlines())]
+    assert len(acknowledged) > 1
+    after = heads_on_disk(tmp_path, "trading")
+    assert set(acknowledged[1:]) <= set(after)
+    assert verify(tmp_path).ok
+    child = start(tmp_path, "trading", 8, "--frames", "5")
+    said, errors = child.communicate()
+    assert (child.returncode, errors) == (0, "")
+    assert int(said.splitlines()[0].split()[0]) == after[-1][0]
+
+
+@pytest.mark.parametrize("where", ["segments", "."])
+def test_a_file_that_cannot_be_read_says_who_could(tmp_path: Path, where: str) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read anything")
+    child = start(tmp_path, "trading", 1, "--frames", "3")
+    child.communicate()
+    (tmp_path / "trading" / "0" / where).chmod(0)
+    with pytest.raises(Unavailable), JournalReader(tmp_path, "trading", 0) as reader:
+        reader.head()
+    (tmp_path / "trading" / "0" / where).chmod(0o755)

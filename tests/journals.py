@@ -1,0 +1,59 @@
+"""Journals for tests: frames with predictable content, written through the real commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from ledger.journal import Frame, FrameDraft, Head, LmdbCommit, chain_frame, create_or_open
+
+START_NS = 1_763_650_000_000_000_000
+DAY_NS = 86_400 * 10**9
+
+
+def events(first_seq: int, count: int, size: int = 0) -> bytes:
+    return msgspec.msgpack.encode([[seq, "x" * size] for seq in range(first_seq, first_seq + count)])
+
+
+def draft(
+    first_seq: int, count: int = 1, *, epoch: int = 1, at_ns: int | None = None, size: int = 0
+) -> FrameDraft:
+    at_ns = START_NS + first_seq if at_ns is None else at_ns
+    return FrameDraft(epoch, first_seq, count, at_ns, events(first_seq, count, size))
+
+
+def frames_after(head: Head, counts: Sequence[int], *, epoch: int = 1, size: int = 0) -> list[Frame]:
+    """A chain of frames with these numbers of events."""
+    frames: list[Frame] = []
+    seq, chain_hash = head.seq + 1, head.chain_hash
+    for count in counts:
+        frame = chain_frame(chain_hash, draft(seq, count, epoch=epoch, size=size))
+        frames.append(frame)
+        seq, chain_hash = seq + count, frame.chain_hash
+    return frames
+
+
+def write_journal(
+    directory: Path,
+    counts: Sequence[int],
+    *,
+    journal: str = "trading",
+    clean: bool = True,
+    segment_bytes_max: int = 1 << 30,
+    size: int = 0,
+) -> list[Frame]:
+    """Appends frames to a journal as one start and stop of an owner, one commit a frame; returns them."""
+    data = create_or_open(directory, partitions=1, command="test")
+    commit = LmdbCommit(data.journal(journal, 0), segment_bytes_max=segment_bytes_max)
+    frames = frames_after(commit.open(), counts, size=size)
+    for frame in frames:
+        commit.commit([frame])
+    commit.close()
+    data.close({(journal, 0): commit.head} if clean else None)
+    return frames
+
+
+def segment_paths(directory: Path, journal: str = "trading") -> list[Path]:
+    return sorted((directory / journal / "0" / "segments").glob("[0-9]*.lmdb"))
