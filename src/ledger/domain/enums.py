@@ -163,6 +163,16 @@ class BookSource(IntEnum):
     """No number; a checksum or nothing guards it (Kraken)."""
 
 
+class BookFault(IntEnum):
+    """What decide found wrong with a book message; decided once, so that replay needs no instrument and no checksum."""
+
+    NONE = 0
+    NEGATIVE_SIZE = 1
+    """A size below zero: the message is set aside."""
+    CHECKSUM = 2
+    """The book after the message is not the venue's."""
+
+
 class AdjustReason(IntEnum):
     """Why a position was changed without a fill."""
 

@@ -12,6 +12,7 @@ from typing import Final, final
 from msgspec import Struct
 
 from ledger.domain.enums import (
+    BookFault,
     BookSource,
     CancelReason,
     CancelRejectReason,
@@ -477,6 +478,10 @@ class BookSnapshotApplied(Marketed, frozen=True, tag=100):
     asks: Levels
     continuity: BookSource = BookSource.SPOT
     checksum: int | None = None
+    fault: BookFault = BookFault.NONE
+    """Set: not applied, the book is STALE from here on."""
+    bad_prices: tuple[Px, ...] = ()
+    """Prices that the instrument cannot have (off the tick): in the book, but never part of a mark."""
 
 
 @final
@@ -490,6 +495,10 @@ class BookDeltaApplied(Marketed, frozen=True, tag=101):
     prev_update: int = 0
     continuity: BookSource = BookSource.SPOT
     checksum: int | None = None
+    fault: BookFault = BookFault.NONE
+    """Set: not applied, the book is STALE from here on."""
+    bad_prices: tuple[Px, ...] = ()
+    """Prices that the instrument cannot have (off the tick): in the book, but never part of a mark."""
 
 
 @final

@@ -1,0 +1,267 @@
+"""The book of one symbol at one venue: levels, last trade and quote, phase, and whether it can be trusted.
+
+EMPTY until a snapshot; LIVE while the source's numbers are unbroken since it; STALE after a gap, a negative size or
+a wrong checksum, until a snapshot bridges the deltas that were kept meanwhile. Deltas are kept, bounded, while the
+book is EMPTY or STALE. No mark is given unless the book is LIVE, two-sided and not crossed; the last valid one stays
+readable, flagged stale. A book is changed in place, by `evolve` only; `decide` (book_decide) looks first.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from ledger.domain.continuity import Delta, follows, precedes
+from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
+from ledger.domain.events import (
+    BookDeltaApplied,
+    BookEvent,
+    BookSnapshotApplied,
+    MarketQuoted,
+    MarketTraded,
+)
+from ledger.domain.ladder import ASK, BID, Ladder
+
+BUFFER_MAX: Final = 10_000
+"""Deltas kept while EMPTY or STALE; beyond it the oldest go, and the next snapshot must be newer."""
+
+_LIVE: Final = BookStatus.LIVE
+
+
+@final
+class Book:
+    """State of the actor (exchange, symbol)."""
+
+    __slots__ = (
+        "asks",
+        "bad_prices",
+        "bids",
+        "buffer",
+        "continuity",
+        "crossed_since",
+        "exchange",
+        "fresh",
+        "last_mark",
+        "last_update",
+        "phase",
+        "quote",
+        "source",
+        "source_epoch",
+        "statistics",
+        "status",
+        "symbol",
+        "trade",
+        "ts_event",
+        "version",
+    )
+
+    def __init__(self, exchange: str, symbol: str) -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.status = BookStatus.EMPTY
+        self.phase = TradingPhase.CONTINUOUS
+        self.bids = Ladder(BID)
+        self.asks = Ladder(ASK)
+        self.last_update = 0
+        """The venue's number of the last update in the levels."""
+        self.fresh = False
+        """No delta was applied since the snapshot: the next one may overlap it."""
+        self.continuity = BookSource.SPOT
+        self.source = ""
+        """Who sent the last snapshot, in which run."""
+        self.source_epoch = 0
+        self.buffer: dict[int, BookDeltaApplied | None] = {}
+        """Deltas kept, by last_update, in the order they came; None stands for one with a negative size."""
+        self.bad_prices: set[int] = set()
+        self.trade: MarketTraded | None = None
+        self.quote: MarketQuoted | None = None
+        self.last_mark: tuple[int, int] | None = None
+        """(twice the price, recorded_at_ns) of the last valid mark."""
+        self.crossed_since = 0
+        """recorded_at_ns when a LIVE book became crossed; 0 when it is not."""
+        self.statistics = Statistics()
+        self.ts_event = 0
+        """event_time_ns of the last event; may go back."""
+        self.version = 0
+        """seq of the last event."""
+
+
+@final
+class Statistics:
+    """Counts since the book's first event; gauges, never an input of a decision."""
+
+    __slots__ = ("buffered", "clock_regressions", "deltas", "quotes", "snapshots", "stale", "trades")
+
+    def __init__(self) -> None:
+        self.snapshots = 0
+        self.deltas = 0
+        """Applied."""
+        self.buffered = 0
+        self.stale = 0
+        """How often the book became STALE."""
+        self.trades = 0
+        self.quotes = 0
+        self.clock_regressions = 0
+        """Events whose event_time_ns was before the previous one's; applied in sequence order all the same."""
+
+
+def evolve(
+    book: Book | None, event: BookEvent, seq: int, recorded_at_ns: int, buffer_max: int = BUFFER_MAX
+) -> Book:
+    """The book after `event`, changed in place; total."""
+    if book is None:
+        book = Book(event.exchange, event.symbol)
+    if type(event) is BookDeltaApplied:
+        _delta(book, event, recorded_at_ns, buffer_max)
+    elif type(event) is MarketQuoted:
+        book.quote = event
+        book.statistics.quotes += 1
+    elif type(event) is MarketTraded:
+        book.trade = event
+        book.statistics.trades += 1
+    elif type(event) is BookSnapshotApplied:
+        _snapshot(book, event, recorded_at_ns)
+    else:
+        book.phase = event.phase
+    at = event.event_time_ns
+    if at < book.ts_event:
+        book.statistics.clock_regressions += 1
+    book.ts_event = at
+    book.version = seq
+    return book
+
+
+def lose_tail(book: Book, seq: int) -> Book:
+    """The book after a MarketTailLost, which concerns every book of the partition.
+
+    Numbers show by themselves that events were lost; where the feed has none, the book is no longer to be trusted.
+    """
+    if book.status is _LIVE and book.continuity is BookSource.UNNUMBERED:
+        _set_stale(book)
+    book.version = seq
+    return book
+
+
+def continues(book: Book, delta: Delta) -> bool:
+    """Whether a delta that the book does not contain is the next one."""
+    if delta.continuity is BookSource.UNNUMBERED:  # only the run of the sender vouches for it
+        return delta.source_epoch == book.source_epoch and delta.source == book.source
+    return follows(delta, book.last_update, fresh=book.fresh)
+
+
+def is_crossed(book: Book) -> bool:
+    """Whether the best bid is above the best ask, in any phase and status."""
+    bids, asks = book.bids.ranks, book.asks.ranks
+    return bool(bids) and bool(asks) and bids[-1] > -asks[-1]
+
+
+def mark(book: Book) -> int | None:
+    """Twice the present mark, from the levels; None unless LIVE, two-sided and not crossed."""
+    bids, asks = book.bids.ranks, book.asks.ranks
+    if book.status is not _LIVE or not bids or not asks or bids[-1] > -asks[-1]:
+        return None
+    if not book.bad_prices:
+        return bids[-1] - asks[-1]
+    bid, ask = book.bids.best_outside(book.bad_prices), book.asks.best_outside(book.bad_prices)
+    return None if bid is None or ask is None else bid + ask
+
+
+def bridge(
+    buffer: dict[int, BookDeltaApplied | None], snapshot: BookSnapshotApplied
+) -> tuple[list[BookDeltaApplied], dict[int, BookDeltaApplied | None]]:
+    """Of the deltas kept: those that continue the snapshot, in order, and those beyond a gap after it.
+
+    What the snapshot already contains is in neither. The second part is empty exactly if the book becomes LIVE.
+    """
+    chain: list[BookDeltaApplied] = []
+    last = snapshot.last_update
+    rest = sorted(buffer.items())
+    for index, (number, delta) in enumerate(rest):
+        if delta is None:
+            if number > last:
+                return chain, dict(rest[index:])
+        elif not precedes(delta, last, fresh=not chain):
+            if not follows(delta, last, fresh=not chain):
+                return chain, dict(rest[index:])
+            chain.append(delta)
+            last = number
+    return chain, {}
+
+
+def _delta(book: Book, event: BookDeltaApplied, recorded_at_ns: int, buffer_max: int) -> None:
+    if event.fault is BookFault.NEGATIVE_SIZE:
+        _keep(book, event, None, buffer_max)
+        _set_stale(book)
+    elif book.status is not _LIVE:
+        _keep(book, event, event, buffer_max)
+    elif event.fault is BookFault.NONE and continues(book, event):
+        _apply(book, event)
+        _settle(book, recorded_at_ns)
+    else:
+        _keep(book, event, event, buffer_max)
+        _set_stale(book)
+
+
+def _apply(book: Book, event: BookDeltaApplied) -> None:
+    if event.bids:
+        book.bids.apply(event.bids)
+    if event.asks:
+        book.asks.apply(event.asks)
+    book.last_update = event.last_update
+    book.fresh = False
+    book.statistics.deltas += 1
+    if event.bad_prices:
+        book.bad_prices.update(event.bad_prices)
+
+
+def _settle(book: Book, recorded_at_ns: int) -> None:
+    """At the end of a venue's message: keep the mark, or note since when the book is crossed."""
+    if book.bad_prices:
+        book.bad_prices &= book.bids.sizes.keys() | book.asks.sizes.keys()
+    twice_px = mark(book)
+    if twice_px is not None:
+        book.last_mark = (twice_px, recorded_at_ns)
+        book.crossed_since = 0
+    elif not is_crossed(book):
+        book.crossed_since = 0
+    elif not book.crossed_since:
+        book.crossed_since = recorded_at_ns
+
+
+def _keep(book: Book, event: BookDeltaApplied, kept: BookDeltaApplied | None, buffer_max: int) -> None:
+    """Hold a delta back for the next snapshot; one without a number cannot be placed after it, so is not held."""
+    if event.continuity is BookSource.UNNUMBERED:
+        return
+    book.buffer[event.last_update] = kept
+    book.statistics.buffered += 1
+    while len(book.buffer) > buffer_max:
+        del book.buffer[next(iter(book.buffer))]
+
+
+def _snapshot(book: Book, event: BookSnapshotApplied, recorded_at_ns: int) -> None:
+    if event.fault is not BookFault.NONE:
+        _set_stale(book)
+        return
+    chain, rest = bridge(book.buffer, event)
+    book.bids = Ladder(BID, event.bids)
+    book.asks = Ladder(ASK, event.asks)
+    book.bad_prices = set(event.bad_prices)
+    book.last_update = event.last_update
+    book.continuity = event.continuity
+    book.source, book.source_epoch = event.source, event.source_epoch
+    book.fresh = True
+    book.statistics.snapshots += 1
+    for delta in chain:
+        _apply(book, delta)
+    book.buffer = rest
+    if rest:
+        _set_stale(book)
+    else:
+        book.status = _LIVE
+        _settle(book, recorded_at_ns)
+
+
+def _set_stale(book: Book) -> None:
+    if book.status is not BookStatus.STALE:
+        book.status = BookStatus.STALE
+        book.statistics.stale += 1
+    book.crossed_since = 0

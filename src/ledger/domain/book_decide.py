@@ -1,0 +1,332 @@
+"""What a market fact becomes: the event as it came, and the anomalies that it shows. Looks only, changes nothing.
+
+Old and repeated messages become nothing. Everything else is journaled, also what a STALE book can only keep, so
+that the journal alone tells the book's story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Final, final
+
+from msgspec import Struct
+
+from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.book import Book, bridge, continues, is_crossed
+from ledger.domain.context import Context, Instrument
+from ledger.domain.continuity import precedes
+from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
+from ledger.domain.events import (
+    AnomalyRecorded,
+    BookDeltaApplied,
+    BookEvent,
+    BookSnapshotApplied,
+    MarketQuoted,
+    MarketTraded,
+    PhaseChanged,
+)
+from ledger.domain.facts import BookDelta, BookSnapshot, MarketData, MarketPhase, MarketTrade, Quote
+from ledger.domain.ladder import ASK, BID, Ladder
+from ledger.domain.units import INT64_MAX, Levels
+
+Decided = list[BookEvent | AnomalyRecorded]
+
+_LIVE: Final = BookStatus.LIVE
+_CONTINUOUS: Final = TradingPhase.CONTINUOUS
+_LOWEST: Final = -INT64_MAX - 2
+_QTY: Final = itemgetter(1)
+_SOUND: Final[tuple[bool, tuple[int, ...]]] = (False, ())
+_HIGHEST: Final = INT64_MAX + 1
+
+
+@final
+class Checksum(Struct, frozen=True):
+    """How a venue sums up its book, for comparing ours with it."""
+
+    depth: int
+    """Levels of each side that it covers."""
+    of: Callable[[Levels, Levels, Instrument | None], int]
+    """From bids and asks, best first."""
+
+
+NO_CHECKSUMS: Final[Mapping[str, Checksum]] = {}
+
+
+def decide(
+    book: Book | None,
+    fact: MarketData,
+    context: Context,
+    checksums: Mapping[str, Checksum] = NO_CHECKSUMS,
+) -> Decided:
+    """The events of a market fact, anomalies after the event beside which they stand; [] for an old or repeated one.
+
+    `checksums` by exchange: where a message brings a checksum and the exchange has none here, it is not compared.
+    """
+    kind = type(fact)
+    if kind is Quote:
+        return [_quoted(fact)]  # type: ignore[arg-type]
+    if kind is BookDelta:
+        return _delta(book, fact, context, checksums)  # type: ignore[arg-type]
+    if kind is MarketTrade:
+        return [_traded(fact)]  # type: ignore[arg-type]
+    if kind is BookSnapshot:
+        return _snapshot(book, fact, context, checksums)  # type: ignore[arg-type]
+    return _phase(book, fact, context)  # type: ignore[arg-type]
+
+
+def _quoted(fact: Quote) -> MarketQuoted:
+    return MarketQuoted(
+        fact.symbol,
+        fact.exchange,
+        fact.source,
+        fact.source_epoch,
+        fact.source_seq,
+        fact.event_time_ns,
+        fact.bid_px,
+        fact.bid_qty,
+        fact.ask_px,
+        fact.ask_qty,
+        fact.update,
+    )
+
+
+def _traded(fact: MarketTrade) -> MarketTraded:
+    return MarketTraded(
+        fact.symbol,
+        fact.exchange,
+        fact.source,
+        fact.source_epoch,
+        fact.source_seq,
+        fact.event_time_ns,
+        fact.px,
+        fact.qty,
+        fact.side,
+        fact.trade_id,
+    )
+
+
+def _phase(book: Book | None, fact: MarketPhase, context: Context) -> Decided:
+    if fact.phase is (_CONTINUOUS if book is None else book.phase):
+        return []
+    events: Decided = [
+        PhaseChanged(
+            fact.symbol,
+            fact.exchange,
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            fact.event_time_ns,
+            fact.phase,
+        )
+    ]
+    if book is not None and fact.phase is _CONTINUOUS and book.status is _LIVE and is_crossed(book):
+        _record(events, Anomaly.BOOK_CROSSED, fact, context, "crossed as continuous trading begins")
+    return events
+
+
+def _delta(
+    book: Book | None, fact: BookDelta, context: Context, checksums: Mapping[str, Checksum]
+) -> Decided:
+    applies = False
+    if book is not None:
+        if _contains(book, fact):
+            return []
+        applies = book.status is _LIVE and continues(book, fact)
+    negative, bad_prices = _inspect(fact.bids + fact.asks, context.instrument)
+    fault = BookFault.NONE
+    if negative:
+        fault = BookFault.NEGATIVE_SIZE
+    elif applies and fact.checksum is not None and book is not None:
+        fault = _compare(book.bids, book.asks, fact, context, checksums)
+    events: Decided = [
+        BookDeltaApplied(
+            fact.symbol,
+            fact.exchange,
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            fact.event_time_ns,
+            fact.first_update,
+            fact.last_update,
+            fact.bids,
+            fact.asks,
+            fact.prev_update,
+            fact.continuity,
+            fact.checksum,
+            fault,
+            bad_prices,
+        )
+    ]
+    if book is not None and book.status is _LIVE:
+        if not applies:
+            detail = f"{_numbers(fact)} after {book.last_update} leaves a hole"
+            _record(events, Anomaly.BOOK_GAP, fact, context, detail)
+        elif not fault and book.phase is _CONTINUOUS and _will_cross(book, fact):
+            _record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {_numbers(fact)}")
+    if fault or bad_prices:
+        _record_fault(events, fault, bad_prices, fact, context)
+    return events
+
+
+def _contains(book: Book, fact: BookDelta) -> bool:
+    """Whether the delta is in the levels or among those kept already."""
+    if book.status is not BookStatus.EMPTY and precedes(fact, book.last_update, fresh=book.fresh):
+        return True
+    return fact.last_update in book.buffer
+
+
+def _snapshot(
+    book: Book | None, fact: BookSnapshot, context: Context, checksums: Mapping[str, Checksum]
+) -> Decided:
+    if book is not None and _is_old(book, fact):
+        return []
+    negative, bad_prices = _inspect(fact.bids + fact.asks, context.instrument)
+    bids, asks = Ladder(BID, fact.bids), Ladder(ASK, fact.asks)
+    fault = BookFault.NONE
+    if negative:
+        fault = BookFault.NEGATIVE_SIZE
+    elif fact.checksum is not None:
+        fault = _compare(bids, asks, fact, context, checksums)
+    event = BookSnapshotApplied(
+        fact.symbol,
+        fact.exchange,
+        fact.source,
+        fact.source_epoch,
+        fact.source_seq,
+        fact.event_time_ns,
+        fact.last_update,
+        fact.bids,
+        fact.asks,
+        fact.continuity,
+        fact.checksum,
+        fault,
+        bad_prices,
+    )
+    events: Decided = [event]
+    if not fault:
+        _judge_bridge(events, book, event, bids, asks, context)
+    if fault or bad_prices:
+        _record_fault(events, fault, bad_prices, fact, context)
+    return events
+
+
+def _is_old(book: Book, fact: BookSnapshot) -> bool:
+    """Whether the same run of the sender told us more already; another run may have begun to count anew."""
+    return (
+        book.status is _LIVE
+        and fact.continuity is not BookSource.UNNUMBERED
+        and 0 < fact.last_update <= book.last_update
+        and (fact.source, fact.source_epoch) == (book.source, book.source_epoch)
+    )
+
+
+def _judge_bridge(
+    events: Decided,
+    book: Book | None,
+    event: BookSnapshotApplied,
+    bids: Ladder,
+    asks: Ladder,
+    context: Context,
+) -> None:
+    """Add what shows only once the deltas that waited for the snapshot are upon it; uses up `bids` and `asks`."""
+    chain, rest = bridge(book.buffer, event) if book is not None else ([], {})
+    if rest:
+        if book is not None and book.status is BookStatus.EMPTY:
+            detail = f"snapshot {event.last_update} is not continued by update {next(iter(rest))}"
+            _record(events, Anomaly.BOOK_GAP, event, context, detail)
+        return
+    for delta in chain:
+        bids.apply(delta.bids)
+        asks.apply(delta.asks)
+    was_crossed = book is not None and book.status is _LIVE and is_crossed(book)
+    phase = _CONTINUOUS if book is None else book.phase
+    bid, ask = bids.best, asks.best
+    if phase is _CONTINUOUS and not was_crossed and bid is not None and ask is not None and bid > ask:
+        _record(events, Anomaly.BOOK_CROSSED, event, context, f"after snapshot {event.last_update}")
+
+
+def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple[int, ...]]:
+    """(whether a size is negative, the prices that the instrument cannot have)."""
+    tick, lowest = 1, _LOWEST
+    if instrument is not None:
+        tick = instrument.tick
+        if not instrument.allow_negative_px:
+            lowest = 1
+    if not levels or (tick == 1 and min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
+        return _SOUND  # nearly always, and several times faster than looking at each level
+    negative = any(qty < 0 for _, qty in levels)
+    return negative, tuple(px for px, qty in levels if qty > 0 and (px % tick or px < lowest))
+
+
+def _will_cross(book: Book, fact: BookDelta) -> bool:
+    """Whether the delta crosses a book that is not crossed yet; exact, with a short way for nearly all deltas."""
+    bids, asks = book.bids.ranks, book.asks.ranks
+    bid = bids[-1] if bids else _LOWEST
+    ask = -asks[-1] if asks else _HIGHEST
+    if bid > ask:
+        return False
+    highest = max(fact.bids)[0] if fact.bids else _LOWEST
+    lowest = min(fact.asks)[0] if fact.asks else _HIGHEST
+    if highest <= ask and highest <= lowest and bid <= lowest:
+        return False
+    new_bid, new_ask = book.bids.best_after(fact.bids), book.asks.best_after(fact.asks)
+    return new_bid is not None and new_ask is not None and new_bid > new_ask
+
+
+def _compare(
+    bids: Ladder,
+    asks: Ladder,
+    fact: BookDelta | BookSnapshot,
+    context: Context,
+    checksums: Mapping[str, Checksum],
+) -> BookFault:
+    """CHECKSUM if the venue's sum of the book after the message is not ours."""
+    checksum = checksums.get(fact.exchange)
+    if checksum is None:
+        return BookFault.NONE
+    if type(fact) is BookDelta:
+        after = bids.top_after(fact.bids, checksum.depth), asks.top_after(fact.asks, checksum.depth)
+    else:
+        after = list(bids.top(checksum.depth)), list(asks.top(checksum.depth))
+    same = checksum.of(tuple(after[0]), tuple(after[1]), context.instrument) == fact.checksum
+    return BookFault.NONE if same else BookFault.CHECKSUM
+
+
+def _record_fault(
+    events: Decided,
+    fault: BookFault,
+    bad_prices: tuple[int, ...],
+    fact: BookDelta | BookSnapshot,
+    context: Context,
+) -> None:
+    if fault is BookFault.NEGATIVE_SIZE:
+        _record(events, Anomaly.BOOK_NEGATIVE_SIZE, fact, context, f"{_numbers(fact)} is set aside")
+    elif fault is BookFault.CHECKSUM:
+        _record(
+            events, Anomaly.BOOK_CHECKSUM, fact, context, f"{_numbers(fact)}: the venue says {fact.checksum}"
+        )
+    if bad_prices:
+        _record(events, Anomaly.BOOK_BAD_PRICE, fact, context, f"{_numbers(fact)}: px {bad_prices[0]}")
+
+
+def _record(
+    events: Decided, kind: Anomaly, about: MarketData | BookSnapshotApplied, context: Context, detail: str
+) -> None:
+    """Add the anomaly beside the event that stands first."""
+    events.append(
+        AnomalyRecorded(
+            kind.value,
+            SEVERITY[kind],
+            0,
+            about.symbol,
+            context.next_seq,
+            f"{about.exchange}/{about.symbol}: {detail}",
+        )
+    )
+
+
+def _numbers(fact: BookDelta | BookSnapshot) -> str:
+    if type(fact) is BookDelta:
+        return f"update {fact.first_update}..{fact.last_update}"
+    return f"snapshot {fact.last_update}"
