@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from ledger.codec import encode_events
-from ledger.domain.events import BookDeltaApplied, BookSnapshotApplied, CommandRejected, EngineFault, FactSuspended
+from ledger.domain.events import (
+    BookDeltaApplied,
+    BookSnapshotApplied,
+    CommandRejected,
+    EngineFault,
+    FactSuspended,
+)
 from ledger.journal import FrameDraft, Head, WriterThread
 
 EVENT_BYTES: Final = 320
@@ -82,8 +88,7 @@ class OpenJournal:
         """Open a frame if none is open, and say what time it is in it."""
         if not self.events:
             clock = self._clock()
-            if clock > self.now_ns:
-                self.now_ns = clock
+            self.now_ns = max(self.now_ns, clock)
         return self.now_ns
 
     def append(self, events: Sequence[Any]) -> None:
