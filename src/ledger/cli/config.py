@@ -74,7 +74,7 @@ def adopt_command(
     if out is not None and out.exists() and not force:
         return _usage(f"{out} exists; choose another name, or give --force")
     try:
-        adopted = adopt(seeds)
+        adopted = adopt(seeds, str(out) if out else "adopted")
     except ConfigError as error:
         return _refused(error, False)
     if out is None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import final
+from typing import cast, final
 
 import msgspec
 
 from ledger.config.errors import ConfigError, Notice, Origin, Problem
-from ledger.config.load import FILE, assemble, configure
+from ledger.config.load import FILE, assemble, configure, origin_of
 from ledger.config.mapping import moved
 from ledger.config.reading import Given, Reading
 from ledger.config.rules import OWN_RULES, Drop, Finding, Keep, found_by, value_text
@@ -50,8 +50,11 @@ class Adopted(msgspec.Struct, frozen=True):
     """What `check` will still say about it."""
 
 
-def adopt(sources: Sequence[Path]) -> Adopted:
-    """Make a valid configuration from the seed's YAML; raises ConfigError with what cannot be mended."""
+def adopt(sources: Sequence[Path], name: str = "adopted") -> Adopted:
+    """Make a valid configuration from the seed's YAML; raises ConfigError with what cannot be mended.
+
+    `name` stands in the notices for the file that will hold the result.
+    """
     readings = [reading for source in sources for reading in _readings(source)]
     problems = [problem for reading in readings for problem in reading.problems]
     given: dict[str, Given] = {}
@@ -71,7 +74,7 @@ def adopt(sources: Sequence[Path]) -> Adopted:
     ]
     changes += _mend(given)
     text = written(given, changes, [source.name for source in sources])
-    check = Reading(FILE, "adopted")
+    check = Reading(FILE, name)
     check.document(text)
     return Adopted(text, tuple(changes), assemble([check]).notices)
 
@@ -108,13 +111,23 @@ def _twice(path: str, value: Given, first: Given) -> Problem:
 
 
 def _mend(given: dict[str, Given]) -> list[Change]:
-    """Apply the cures of all findings, until no rule has one; changes `given` in place."""
+    """Apply the cures of all findings, until no rule has one; changes `given` in place.
+
+    What is still refused then has no cure, and raises ConfigError with the place in the seed.
+    """
     changes: list[Change] = []
     for _ in range(ROUNDS_MAX):
-        whole, _conflicts = moved(given)
+        whole, problems = moved(given)
         findings = found_by((*OWN_RULES, *SEED_RULES), configure(whole))
         curable = [finding for finding in findings if type(finding.cure) is not Keep]
         if not curable:
+            problems += [
+                Problem(origin_of(finding, given), finding.path, finding.text, finding.seed)
+                for finding in findings
+                if finding.refuse
+            ]
+            if problems:
+                raise ConfigError(problems)
             return changes
         for finding in curable:
             changes.append(_cure(finding, given))
@@ -144,7 +157,7 @@ def written(given: Mapping[str, Given], changes: Sequence[Change], names: Sequen
     dropped = [change for change in changes if change.new == "left out"]
     head += [f"# Left out ({change.seed}): {change.path}" for change in dropped]
     remarks = {change.path: f"# {change.seed}: was {change.old}" for change in changes}
-    return "\n".join([*head, "", *_lines(tree(), given, remarks, 0)]) + "\n"
+    return "\n".join([*head, *_lines(tree(), given, remarks, 0)]) + "\n"
 
 
 def _lines(
@@ -157,19 +170,31 @@ def _lines(
                 remark = remarks.get(child.path)
                 if remark:
                     yield f"{margin}{remark}"
-                yield f"{margin}{name}: {_scalar(given[child.path].value)}"
+                yield f"{margin}{name}:{_value(given[child.path].value, margin)}"
         elif type(child) is Branch and any(path.startswith(child.path + ".") for path in given):
             remark = remarks.get(child.path)
+            if depth == 0:
+                yield ""
             yield f"{margin}{name}:" + (f"  {remark}" if remark else "")
             yield from _lines(child, given, remarks, depth + 1)
 
 
 def _scalar(value: object) -> str:
-    """A value in YAML's flow style; JSON text is YAML once colons and commas of flow maps have their space."""
-    if isinstance(value, tuple):
-        items: tuple[object, ...] = value
-        return "[" + ", ".join(_scalar(item) for item in items) + "]"
+    """A value on one line; JSON's texts, numbers and truths are YAML's."""
     if isinstance(value, msgspec.Struct):
-        fields = msgspec.structs.asdict(value)
-        return "{" + ", ".join(f"{name}: {_scalar(item)}" for name, item in fields.items()) + "}"
+        defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
+        fields = {
+            name: item for name, item in msgspec.structs.asdict(value).items() if item != defaults[name]
+        }
+        return "{" + ", ".join(f"{name}: {value_text(item)}" for name, item in fields.items()) + "}"
     return value_text(value)
+
+
+def _value(value: object, margin: str) -> str:
+    """What follows the key: a scalar, or one item a line."""
+    if not isinstance(value, tuple):
+        return f" {_scalar(value)}"
+    items = cast("tuple[object, ...]", value)
+    if not items:
+        return " []"
+    return "".join(f"\n{margin}  - {_scalar(item)}" for item in items)

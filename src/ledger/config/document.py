@@ -7,7 +7,7 @@ digits are whole numbers; `on`, `0x10`, `1:30` and dates stay text, so that no v
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, final
+from typing import final
 
 import yaml
 
@@ -21,17 +21,25 @@ TEXT = "tag:yaml.org,2002:str"
 class StrictLoader(yaml.SafeLoader):
     """SafeLoader that resolves only what YAML 1.2 calls a bool, an int, a float or null."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
-
-StrictLoader.add_implicit_resolver(TRUTH, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))  # pyright: ignore[reportUnknownMemberType]
-StrictLoader.add_implicit_resolver(WHOLE, re.compile(r"^[-+]?(?:0|[1-9][0-9_]*)$"), list("-+0123456789"))  # pyright: ignore[reportUnknownMemberType]
-StrictLoader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
-    FRACTION,
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
+_RESOLVED = (
+    (TRUTH, r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    (WHOLE, r"^[-+]?(?:0|[1-9][0-9_]*)$", "-+0123456789"),
+    (FRACTION, r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    (NOTHING, r"^(?:~|null|Null|NULL)$", "~nN"),
 )
-StrictLoader.add_implicit_resolver(NOTHING, re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])  # pyright: ignore[reportUnknownMemberType]
+"""Tag, pattern, and the characters that a scalar of it may begin with: PyYAML looks resolvers up by those."""
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    table: dict[str, list[tuple[str, re.Pattern[str]]]] = {"": [(NOTHING, re.compile(r"^$"))]}
+    for tag, pattern, firsts in _RESOLVED:
+        for first in firsts:
+            table.setdefault(first, []).append((tag, re.compile(pattern)))
+    return table
+
+
+StrictLoader.yaml_implicit_resolvers = _resolvers()
 
 
 @final
@@ -46,7 +54,11 @@ class Unreadable(Exception):
 def compose(text: str) -> yaml.Node | None:
     """The root node of the text, None for an empty one; raises Unreadable."""
     try:
-        return yaml.compose(text, Loader=StrictLoader)
+        loader = StrictLoader(text)
+        try:
+            return loader.get_single_node()  # pyright: ignore[reportUnknownMemberType]
+        finally:
+            loader.dispose()  # pyright: ignore[reportUnknownMemberType]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise Unreadable(mark.line + 1 if mark else 0, error.problem or "not YAML") from None

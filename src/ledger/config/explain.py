@@ -8,7 +8,7 @@ from typing import final
 import msgspec
 
 from ledger.config.derived import derived_values, retention, retention_text
-from ledger.config.errors import DEFAULT, ConfigError, Problem
+from ledger.config.errors import ConfigError, Origin, Problem
 from ledger.config.load import Loaded
 from ledger.config.reading import nearest_path
 from ledger.config.rules import value_text
@@ -35,7 +35,9 @@ class Explained(msgspec.Struct, frozen=True):
 def explain(loaded: Loaded, path: str = "") -> list[Explained]:
     """The settings at or below the path, all for an empty one; an unknown path raises ConfigError."""
     if path and find(path) is None:
-        raise ConfigError([Problem(DEFAULT, path, f"there is no such setting; {_nearest(path)}")])
+        raise ConfigError(
+            [Problem(Origin(4, "explain"), path, f"there is no such setting; {_nearest(path)}")]
+        )
     chosen = [
         leaf for name, leaf in leaves().items() if not path or name == path or name.startswith(path + ".")
     ]

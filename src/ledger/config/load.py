@@ -111,8 +111,8 @@ def configure(given: Mapping[str, Given]) -> Configured:
 
 
 def origin_of(finding: Finding, given: Mapping[str, Given]) -> Origin:
-    """Where the setting that a rule speaks of was written."""
-    return given[finding.path].origin if finding.path in given else DEFAULT
+    """Where the setting that a rule speaks of was written, or else the one that it contradicts."""
+    return next((given[path].origin for path in (finding.path, *finding.beside) if path in given), DEFAULT)
 
 
 def outcome_digest(values: Mapping[str, object]) -> bytes:

@@ -70,7 +70,8 @@ class Reading:
         try:
             return compose(text)
         except Unreadable as error:
-            self._problem(error.line, path, f"not one YAML document: {error}")
+            hint = "; `ledger config adopt` reads documents with yaml blocks" if "\n```yaml" in text else ""
+            self._problem(error.line, path, f"not one YAML document: {error}{hint}")
             return None
 
     def _origin(self, line: int) -> Origin:

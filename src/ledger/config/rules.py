@@ -43,6 +43,8 @@ class Finding(msgspec.Struct, frozen=True):
     seed: str = ""
     refuse: bool = False
     cure: Any = KEEP
+    beside: tuple[str, ...] = ()
+    """Settings that contradict this one: where they were written is shown if this one was not."""
 
 
 @final
@@ -81,7 +83,13 @@ def not_built_yet(configured: Configured) -> Iterator[Finding]:
 
 def planned_without_effect(configured: Configured) -> Iterator[Finding]:
     """One notice for everything given whose part does not exist yet."""
-    paths = [path for path in configured.given if leaves()[path].note.effect is Effect.PLANNED]
+    paths = [
+        path
+        for path, given in configured.given.items()
+        if given.origin.layer > 1
+        and leaves()[path].note.effect is Effect.PLANNED
+        and given.value is not False
+    ]
     if paths:
         text = f"{len(paths)} given settings are planned: read and checked, without effect until their part exists"
         yield Finding(paths[0], text + " (ledger config explain shows them)")
@@ -172,7 +180,8 @@ def sizes_that_fit(configured: Configured) -> Iterator[Finding]:
         # LMDB needs room for its own pages beside the frames; past the map a commit fails.
         if log.map_size_bytes < log.segment_bytes_max + log.segment_bytes_max // 4:
             text = f"must be at least 1.25 times segment_bytes_max ({log.segment_bytes_max})"
-            yield Finding(f"journal.{name}.map_size_bytes", text, refuse=True)
+            beside = (f"journal.{name}.segment_bytes_max",)
+            yield Finding(f"journal.{name}.map_size_bytes", text, refuse=True, beside=beside)
 
 
 SECRETS = {

@@ -14,22 +14,26 @@ FLOW = "database_architecture.data_flow."
 def journal_first(configured: Configured) -> Iterator[Finding]:
     """The journal comes before every database (S-1, S-50)."""
     flow = configured.settings.database_architecture.data_flow
-    first, behind = flow.trading_path.destination, flow.trading_path.async_backup
-    if first != "audit_log" or "audit_log" in behind:
-        text = (
-            f"the audit log is written first, before every answer; {first} follows it: destination audit_log"
-        )
-        yield Finding(FLOW + "trading_path.destination", text, "S-1", True, "audit_log")
-        sinks = tuple(dict.fromkeys(sink for sink in (first, *behind) if sink != "audit_log"))
-        text = "the databases follow the audit log: async_backup " + ", ".join(sinks)
-        yield Finding(FLOW + "trading_path.async_backup", text, "S-1", True, sinks)
-    market = flow.hot_path.destination
-    if market != "market_journal":
-        text = f"the market journal is written first, {market} follows it: destination market_journal"
-        yield Finding(FLOW + "hot_path.destination", text, "S-50", True, "market_journal")
-        sinks = tuple(dict.fromkeys((market, *flow.hot_path.async_persist)))
-        text = "the databases follow the market journal: async_persist " + ", ".join(sinks)
-        yield Finding(FLOW + "hot_path.async_persist", text, "S-50", True, sinks)
+    trading, market = flow.trading_path, flow.hot_path
+    yield from _turned_round(
+        "trading_path", "S-1", "audit_log", trading.destination, "async_backup", trading.async_backup
+    )
+    yield from _turned_round(
+        "hot_path", "S-50", "market_journal", market.destination, "async_persist", market.async_persist
+    )
+
+
+def _turned_round(
+    name: str, seed: str, journal: str, first: str, key: str, behind: tuple[str, ...]
+) -> Iterator[Finding]:
+    destination = f"{FLOW}{name}.destination"
+    if first != journal:
+        text = f"{journal} is written first and {first} follows it: destination {journal}"
+        yield Finding(destination, text, seed, True, journal)
+    sinks = tuple(dict.fromkeys(sink for sink in (first, *behind) if sink != journal))
+    if sinks != behind:
+        text = f"{journal} is written first, the databases follow it: {key} {', '.join(sinks)}"
+        yield Finding(f"{FLOW}{name}.{key}", text, seed, True, sinks, beside=(destination,))
 
 
 def intervals(configured: Configured) -> Iterator[Finding]:
@@ -51,7 +55,7 @@ def servers_verified(configured: Configured) -> Iterator[Finding]:
     """Encryption without proof of identity (S-7)."""
     ssl = configured.settings.postgresql.connection.ssl
     modes = {
-        "postgresql.connection.ssl.mode": ssl.mode if ssl.enabled else "disable",
+        "postgresql.connection.ssl.mode": ssl.mode,
         "timescaledb.connection.sslmode": configured.settings.timescaledb.connection.sslmode,
     }
     for path, mode in modes.items():
@@ -59,7 +63,13 @@ def servers_verified(configured: Configured) -> Iterator[Finding]:
             yield Finding(
                 path, f"{mode} does not verify the server: verify-full does", "S-7", cure="verify-full"
             )
+    if not ssl.enabled:
+        text = "the password and all orders would cross the network in clear text: true"
+        yield Finding("postgresql.connection.ssl.enabled", text, "S-7", cure=True)
 
+
+CONNECTIONS_ODD = 10
+"""A pool above this was meant for many threads, not for a projector."""
 
 PLACES = {
     "postgresql": ("postgresql.connection.pool_settings", "connection_pooling.per_database.postgresql"),
@@ -70,25 +80,25 @@ PLACES = {
 
 def pool_sizes(configured: Configured) -> Iterator[Finding]:
     """Pools given in several places, larger than one process needs (S-8, S-27)."""
+    shared = "connection_pooling.global_settings"
     for name, pool in pools(configured.settings).items():
-        paths = [
-            f"{place}.max_connections"
-            for place in (*PLACES[name], "connection_pooling.global_settings")
-            if configured.wrote(f"{place}.max_connections")
-        ]
+        places = [*PLACES[name], shared]
+        wrote = [place for place in places if configured.wrote(f"{place}.max_connections")]
+        path = f"{(wrote or places)[0]}.max_connections"
         if pool.min_connections > pool.max_connections:
-            path = paths[0] if paths else f"{PLACES[name][0]}.max_connections"
             text = f"min_connections {pool.min_connections} is above max_connections {pool.max_connections} for {name}"
-            yield Finding(path, text, "S-8", True)
-        elif paths and pool.max_connections > 10:
+            beside = tuple(f"{place}.min_connections" for place in places)
+            yield Finding(path, text, "S-8", True, beside=beside)
+        elif wrote and wrote[0] != shared and pool.max_connections > CONNECTIONS_ODD:
             text = f"{pool.max_connections} counts for {name} (the most specific place wins); a projector uses one or two"
-            yield Finding(paths[0], text, "S-8")
-    own, shared = (
-        "redis.pool_settings.connection_timeout_ms",
-        "connection_pooling.global_settings.connection_timeout_ms",
-    )
-    if configured.wrote(own) and configured.values[own] != configured.values[shared]:
-        text = f"{configured.values[own]} ms counts for Redis (the most specific place wins), not {configured.values[shared]}"
+            yield Finding(path, text, "S-8")
+    everywhere = configured.settings.connection_pooling.global_settings
+    if everywhere.max_connections > CONNECTIONS_ODD:
+        text = f"{everywhere.max_connections} is for systems without a pool of their own; a projector uses one or two"
+        yield Finding(f"{shared}.max_connections", text, "S-8")
+    own, timeout = "redis.pool_settings.connection_timeout_ms", everywhere.connection_timeout_ms
+    if configured.wrote(own) and configured.values[own] not in {None, timeout}:
+        text = f"{configured.values[own]} ms counts for Redis (the most specific place wins), not {timeout}"
         yield Finding(own, text, "S-27")
 
 
@@ -182,7 +192,9 @@ def retention_agrees(configured: Configured) -> Iterator[Finding]:
     }.items():
         if not policy.hot_days <= policy.warm_days <= policy.archive_years * 365:
             text = f"ages must rise: hot {policy.hot_days} d, warm {policy.warm_days} d, archive {policy.archive_years} y"
-            yield Finding(f"data_retention.retention_policies.{name}.warm_days", text, "S-45", True)
+            place = f"data_retention.retention_policies.{name}."
+            beside = (place + "hot_days", place + "archive_years")
+            yield Finding(place + "warm_days", text, "S-45", True, beside=beside)
     for name, years in {
         "order_data": policies.order_data.archive_years,
         "trade_data": policies.trade_data.archive_years,

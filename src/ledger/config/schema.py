@@ -115,13 +115,14 @@ def _branch(path: str, kind: type[msgspec.Struct], default: msgspec.Struct, one_
     children: dict[str, Leaf | Branch] = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         here = f"{path}.{name}" if path else name
-        bare, marks = (hint.__origin__, hint.__metadata__) if get_origin(hint) is Annotated else (hint, ())
+        annotated = get_origin(hint) is Annotated
+        bare: Any = hint.__origin__ if annotated else hint
+        marks: tuple[Any, ...] = hint.__metadata__ if annotated else ()
         value = getattr(default, name)
         if isinstance(value, msgspec.Struct):
             children[name] = _branch(here, type(value), value, any(type(m) is OneKeyMaps for m in marks))
         else:
-            (note,) = marks
-            children[name] = Leaf(here, bare, value, note)
+            children[name] = Leaf(here, bare, value, marks[0])
     return Branch(path, kind, (kind.__doc__ or "").strip(), children, one_key_maps)
 
 
@@ -135,7 +136,7 @@ def _leaves_of(branch: Branch) -> Iterator[Leaf]:
 
 def _build(branch: Branch, values: Mapping[str, object]) -> msgspec.Struct:
     arguments = {
-        name: values[child.path] if type(child) is Leaf else _build(cast(Branch, child), values)
+        name: values[child.path] if type(child) is Leaf else _build(child, values)
         for name, child in branch.children.items()
     }
     return branch.type(**arguments)
