@@ -109,7 +109,9 @@ def _table(explained: Sequence[Explained]) -> None:
     from rich.console import Console  # only a terminal pays for it
     from rich.table import Table
 
-    table = Table("setting", "value", "class", "from", "what it does", box=None)
+    table = Table(box=None)
+    for heading in ("setting", "value", "class", "from", "what it does"):
+        table.add_column(heading, overflow="fold")  # a cut path could not be typed again
     for item in explained:
         value = msgspec.json.encode(item.value).decode() + (f" {item.unit}" if item.unit else "")
         seed = f" ({item.seed})" if item.seed else ""

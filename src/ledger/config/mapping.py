@@ -12,6 +12,7 @@ import msgspec
 
 from ledger.config.errors import Problem
 from ledger.config.reading import Given
+from ledger.config.schema import described, leaves
 
 SOCKETS = "message_queues.zeromq.sockets."
 
@@ -37,6 +38,7 @@ class Move(msgspec.Struct, frozen=True):
     seed_path: str
     own_path: str
     convert: Callable[[Any], object]
+    seed: str
 
 
 def _same(value: object) -> object:
@@ -56,13 +58,13 @@ def _port_less_one(text: str) -> object:
 
 
 MOVES = (
-    Move(SOCKETS + "market_data_pub.endpoint", "doors.host", _host),
-    Move(SOCKETS + "market_data_pub.endpoint", "doors.base_port", _port),
-    Move(SOCKETS + "order_events_pub.endpoint", "doors.host", _host),
-    Move(SOCKETS + "order_events_pub.endpoint", "doors.base_port", _port_less_one),
-    Move(SOCKETS + "market_data_pub.hwm", "doors.market_data_hwm", _same),
-    Move(SOCKETS + "order_events_pub.hwm", "doors.order_events_hwm", _same),
-    Move("redis.data_structures.sessions.ttl_seconds", "session.ttl_s", _same),
+    Move(SOCKETS + "market_data_pub.endpoint", "doors.host", _host, "S-43"),
+    Move(SOCKETS + "market_data_pub.endpoint", "doors.base_port", _port, "S-43"),
+    Move(SOCKETS + "order_events_pub.endpoint", "doors.host", _host, "S-43"),
+    Move(SOCKETS + "order_events_pub.endpoint", "doors.base_port", _port_less_one, "S-43"),
+    Move(SOCKETS + "market_data_pub.hwm", "doors.market_data_hwm", _same, "S-42"),
+    Move(SOCKETS + "order_events_pub.hwm", "doors.order_events_hwm", _same, "S-42"),
+    Move("redis.data_structures.sessions.ttl_seconds", "session.ttl_s", _same, "S-29"),
 )
 
 
@@ -79,9 +81,12 @@ def _move_all(given: dict[str, Given], result: dict[str, Given]) -> Iterator[Pro
         if source is None:
             continue
         value = move.convert(source.value)
-        known = result.get(move.own_path)
-        if known is None or known.origin.layer < source.origin.layer:
+        known, own = result.get(move.own_path), leaves()[move.own_path]
+        if isinstance(value, int) and not (own.note.least or 0) <= value <= (own.note.most or value):
+            text = f"sets {move.own_path} to {value}: expected {described(own.type, own.note)}"
+            yield Problem(source.origin, move.seed_path, text, move.seed)
+        elif known is None or known.origin.layer < source.origin.layer:
             result[move.own_path] = Given(value, source.origin)
         elif known.origin.layer == source.origin.layer and known.value != value:
             text = f"sets {move.own_path} to {value}, but {known.origin} says {known.value}; give one of them"
-            yield Problem(source.origin, move.seed_path, text, "S-43")
+            yield Problem(source.origin, move.seed_path, text, move.seed)

@@ -24,12 +24,14 @@ class Effect(enum.StrEnum):
     """Read and explained; refused when it is switched on, until its part exists."""
 
 
+PORT = r"(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+
 FORMS: dict[str, tuple[str, str]] = {
     "size": (r"[1-9]\d*(b|kb|mb|gb|tb)", 'a size such as "8gb"'),
     "age": (r"[1-9]\d* days?", 'an age such as "90 days"'),
     "months": (r"[1-9]\d* MONTHS?", 'a period such as "1 MONTH"'),
-    "endpoint": (r"tcp://[^:/\s]+:\d{1,5}", 'an endpoint such as "tcp://127.0.0.1:5555"'),
-    "address": (r"[^:/\s]+:\d{1,5}", 'an address such as "kafka1:9092"'),
+    "endpoint": (r"tcp://[^:/\s]+:" + PORT, 'an endpoint such as "tcp://127.0.0.1:5555"'),
+    "address": (r"[^:/\s]+:" + PORT, 'an address such as "kafka1:9092"'),
     "save": (r"[1-9]\d* [1-9]\d*", 'seconds and changes such as "900 1"'),
     "name": (r"\S{1,64}", "a name of 1 to 64 characters without white space"),
     "book key": (

@@ -50,7 +50,11 @@ def _section(branch: Branch) -> Iterator[str]:
         yield ""
     for child in branch.children.values():
         if type(child) is Branch:
-            yield f"**{child.path}**: {'a list of one-key maps is read too. ' if child.one_key_maps else ''}".rstrip()
+            yield f"### {child.path}"
+            yield ""
+            if child.one_key_maps:
+                yield "May also be a list of one-key maps (S-5)."
+                yield ""
             yield from _section(child)
 
 
@@ -58,6 +62,8 @@ def _row(leaf: Leaf) -> str:
     note = leaf.note
     mark = "*" if note.outcome else ""
     limits = f"; now at most {note.most_now}" if note.most_now is not None else ""
+    limits += "".join(f"; not yet {value_text(value)}" for value in note.not_yet)
+    limits += "; now only the default" if note.fixed_now else ""
     cells = [
         f"`{leaf.path}`",
         described(leaf.type, note) + limits,

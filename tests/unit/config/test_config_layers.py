@@ -120,6 +120,22 @@ def test_doors_and_sockets_that_contradict_each_other_are_refused(tmp_path: Path
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("message_queues.zeromq.sockets.market_data_pub.endpoint=tcp://127.0.0.1:65400", "market_data_pub"),
+        ("message_queues.zeromq.sockets.order_events_pub.endpoint=tcp://127.0.0.1:0", "order_events_pub"),
+        ("message_queues.zeromq.sockets.order_events_pub.endpoint=tcp://127.0.0.1:70000", "order_events_pub"),
+    ],
+)
+def test_a_socket_whose_port_no_door_can_have_is_refused(text: str, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, [text])
+    (problem,) = caught.value.problems
+    assert problem.path == f"message_queues.zeromq.sockets.{path}.endpoint"
+    assert "expected" in problem.text
+
+
 def test_an_unreadable_secret_of_an_enabled_system_is_refused(tmp_path: Path) -> None:
     secret = f"postgresql.connection.password_file={tmp_path / 'absent.pwd'}"
     load(None, [secret])
