@@ -182,7 +182,8 @@ class FactTurns:
                 state = position.evolve(state, earlier, seq + index, now)
                 gone_at = self._partition.context.id_of(index)
                 counted[gone_at] = _effective(earlier, now)
-        assert state is not None and gone_at, f"{event.root} of {place} is not among the position's fills"
+        assert state is not None, f"{place} has no position"
+        assert gone_at, f"{event.root} of {place} is not among the position's fills"
         gone = counted.pop(gone_at)
         instead = None
         if type(event) is FillCorrected:

@@ -32,7 +32,7 @@ from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.engine.commands import CommandTurns
 from ledger.engine.facts import FactTurns
 from ledger.engine.open_frame import OpenJournal
-from ledger.engine.queries import answer_query
+from ledger.engine.queries import Views, answer_query
 from ledger.engine.repeats import id_fault, same_content
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
@@ -46,6 +46,7 @@ from ledger.wire import (
     TextMessage,
     Unavailable,
     read,
+    show_place,
 )
 
 NO_SCALES: Final = (0, 0)
@@ -79,8 +80,7 @@ class Partition:
         open_trading: OpenJournal,
         open_market: OpenJournal,
         limits: Limits,
-        *,
-        describe: Callable[[], dict[str, Any]],
+        views: Views,
     ) -> None:
         self.trading = trading
         self.market = market
@@ -92,7 +92,7 @@ class Partition:
         self.current: tuple[str, str] = ("control", "")
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
-        self._describe = describe
+        self.views = views
         self._commands = CommandTurns(self)
         self._facts = FactTurns(self)
 
@@ -135,7 +135,10 @@ class Partition:
         return self.command(parsed) if is_command else self._facts.take(parsed)
 
     def _query(self, query: Query) -> Any:
-        return answer_query(query, self, self._describe)
+        number = self.trading.partition
+        place = show_place("trading", number, self.open_trading.next_seq - 1)
+        market_place = show_place("market", number, self.open_market.next_seq - 1)
+        return answer_query(query, self.views, place, market_place)
 
     # ---- commands ------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import actors
 from ledger.codec import decode_events
 from ledger.errors import Corrupt
 from ledger.fold import MarketFold, TradingFold
-from ledger.journal import Frame, Head, JournalReader, genesis, show_place
+from ledger.journal import Frame, Head, JournalReader, open_readonly, place_text
 
 EPOCH_LEAP: Final = 2**24
 """How far above the last durable market seq a start begins: more than can ever be published and not yet synced."""
@@ -54,7 +54,7 @@ def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file:
         name = "trading" if isinstance(fold, TradingFold) else "market"
         what = f"the event cannot be {'decoded' if isinstance(error, msgspec.MsgspecError) else 'applied'}: {error!r}"
         hint = "keep the journal as it is; run the version of ledger that wrote it, and report this line"
-        raise Corrupt(file, show_place(name, fold.partition, seq), what, hint) from error
+        raise Corrupt(file, place_text(name, fold.partition, seq), what, hint) from error
     fold.entities.install()
     return seq - frame.first_seq
 
@@ -78,7 +78,7 @@ def replay(
     events = 0
     begun = time.perf_counter()
     with JournalReader(data, journal, partition) as reader:
-        head = genesis(reader.lineage, journal, partition)
+        head = open_readonly(data).journal(journal, partition).origin
         end = reader.head()
         for frame in reader.frames():
             if frame.first_seq > last or (to_time_ns is not None and frame.recorded_at_ns > to_time_ns):
