@@ -175,7 +175,7 @@ def book_row(book: Book, instrument: Instrument, depth: int) -> Row:
             "ask": pair((quote.ask_px, quote.ask_qty)),
             "update": quote.update,
         },
-        "gaps": book.statistics.gaps if hasattr(book.statistics, "gaps") else None,
+        "times_stale": book.statistics.stale,
         "event_time_ns": book.ts_event,
         "version": book.version,
     }

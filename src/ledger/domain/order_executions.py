@@ -71,11 +71,10 @@ def _conflict(
     return anomaly(context, cell.record, detail, order_id=order_id, symbol=fact.symbol)
 
 
-def _filled(
-    state: OrderState, fact: f.ReportFill, context: Context, orphan: FillState | None
-) -> list[e.Event]:
+def filled_event(state: OrderState, fact: f.ReportFill, context: Context) -> e.OrderFilled:
+    """The one record of a new execution of a known order."""
     terms = state.terms
-    event = e.OrderFilled(
+    return e.OrderFilled(
         terms.symbol,
         terms.client_order_id,
         terms.strategy_id,
@@ -102,6 +101,12 @@ def _filled(
         fact.venue_leaves,
         fact.contra,
     )
+
+
+def _filled(
+    state: OrderState, fact: f.ReportFill, context: Context, orphan: FillState | None
+) -> list[e.Event]:
+    event = filled_event(state, fact, context)
     events: list[e.Event] = [event]
     net = state.cum + fact.qty
     if orphan is not None:

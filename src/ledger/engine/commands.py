@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, final
-
-from ledger.domain.outcome import Repeated
 
 from ledger.domain import control, order
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
 from ledger.domain.context import PARTITION_SHIFT, Rejection
 from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
+from ledger.domain.outcome import Repeated
 from ledger.fold import Outcome
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
-Decided = list[Any] | Rejection | int
+Decided = Sequence[Any] | Rejection | Repeated
 
 
 @final
@@ -37,7 +36,7 @@ class CommandTurns:
         }
 
     def decide(self, command: Any) -> Decided:
-        """Events, a Rejection, or the order_id of the same order sent before under another command_id."""
+        """Events, a Rejection, or what the same request became under another command_id."""
         self.order_id = 0
         return self._decide[type(command)](command)
 
@@ -54,18 +53,14 @@ class CommandTurns:
     def _define_instrument(self, command: DefineInstrument) -> Decided:
         partition = self._partition
         partition.current = ("control", f"instrument/{command.symbol}")
-        outcome = control.decide(
-            partition.trading.instruments.get(command.symbol), command, partition.context
-        )
-        return outcome if isinstance(outcome, Rejection) else list(outcome)
+        state = partition.trading.instruments.get(command.symbol)
+        return control.decide_instrument(state, command, partition.context)
 
     def _define_strategy(self, command: DefineStrategy) -> Decided:
         partition = self._partition
         partition.current = ("control", f"strategy/{command.strategy_id}")
-        outcome = control.decide(
-            partition.trading.strategies.get(command.strategy_id), command, partition.context
-        )
-        return outcome if isinstance(outcome, Rejection) else list(outcome)
+        state = partition.trading.strategies.get(command.strategy_id)
+        return control.decide_strategy(state, command, partition.context)
 
     def _submit(self, command: SubmitOrder) -> Decided:
         partition = self._partition
@@ -75,13 +70,11 @@ class CommandTurns:
         context.instrument = fold.instruments.get(symbol)
         context.strategy = fold.strategies.get(command.strategy_id)
         state = fold.orders.get((symbol, first))
-        if state is None and fold.order_of_id.get((symbol, first)) is not None:
-            detail = (
-                f"client_order_id {first} of {symbol} was used for a cancel or replace request; use a new one"
-            )
-            return Rejection(Code.DUPLICATE_CLIENT_ORDER_ID, detail)
-        outcome = order.decide(state, command, context)
-        return outcome.order_id if isinstance(outcome, Repeated) else outcome  # type: ignore[return-value]
+        owner = None
+        if state is None:
+            key = fold.order_of_id.get((symbol, first))
+            owner = fold.orders.get(key) if key is not None else None
+        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]
 
     def _change(self, command: CancelOrder | ReplaceOrder) -> Decided:
         partition = self._partition
@@ -92,29 +85,12 @@ class CommandTurns:
         key = fold.find_order(symbol, command.orig_client_order_id)
         state = fold.orders.get(key) if key is not None else None
         partition.current = ("order", f"{symbol}/{key[1] if key else command.orig_client_order_id}")
+        if type(command) is ReplaceOrder and partition.is_quarantined():
+            name = partition.current[1]
+            detail = f"order {name} is set aside after a fault; cancel it, or have it released"
+            return Rejection(Code.QUARANTINED, detail)
         taken = fold.find_order(symbol, command.client_order_id)
-        if taken is not None:
-            outcome = self._taken(command, taken)
-            if outcome is not None:
-                return outcome
-        if partition.is_quarantined() and type(command) is ReplaceOrder:
-            return Rejection(
-                Code.QUARANTINED,
-                f"order {partition.current[1]} is set aside after a fault; cancel it, or have it released",
-            )
-        outcome = order.decide(state, command, context)
+        owner = fold.orders.get(taken) if taken is not None else None
         if state is not None:
             self.order_id = state.terms.order_id
-        return outcome.order_id if isinstance(outcome, Repeated) else outcome  # type: ignore[return-value]
-
-    def _taken(self, command: CancelOrder | ReplaceOrder, key: tuple[str, str]) -> Decided | None:
-        """The request's id is used: by an order, or by a request (which `decide` judges when it is of the same order)."""
-        state = self._partition.trading.orders.get(key)
-        asked = self._partition.trading.find_order(command.symbol, command.orig_client_order_id)
-        outstanding = state is not None and any(
-            request.client_order_id == command.client_order_id for request in state.requests
-        )
-        if outstanding and key == asked:
-            return None
-        detail = f"client_order_id {command.client_order_id} of {command.symbol} is used already; a request needs a new one"
-        return Rejection(Code.DUPLICATE_CLIENT_ORDER_ID, detail)
+        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]

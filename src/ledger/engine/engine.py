@@ -21,12 +21,12 @@ from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder
 from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted, MarketTailLost
+from ledger.domain.order_state import is_open
 from ledger.domain.position import PositionState
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
-from ledger.errors import Rejected as RejectedError
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import (
     Commit,
@@ -39,7 +39,7 @@ from ledger.journal import (
     WriterThread,
 )
 from ledger.views import Row
-from ledger.wire import Answer, Query, Refused, Unavailable
+from ledger.wire import Answer, Refused, Unavailable
 
 VERSION: Final = "0.1.0"
 READERS_CHECKED_EVERY_S: Final = 10.0
@@ -140,7 +140,7 @@ class Engine:
             self.open_trading,
             self.open_market,
             limits,
-            Views(trading, market, self._describe),
+            Views(trading, market, self._describe, self._doors),
         )
         self.dispatcher = actors.Dispatcher(
             self._entities,
@@ -219,10 +219,6 @@ class Engine:
         Never raises: what finds no room is answered OVERLOADED or Unavailable at once, cancels may use the reserved
         room. `reply` is called in this thread and must not raise.
         """
-        inputs = [
-            self._endpoints_page(item) if type(item) is Query and item.what == "endpoints" else item
-            for item in inputs
-        ]
         gate = self.open_market if door == "market" else self.open_trading
         messages = [Arrival(actor, received_at_ns), *inputs]
 
@@ -262,9 +258,6 @@ class Engine:
             return
         reply(answers)
 
-    def _endpoints_page(self, query: Query) -> Any:
-        return Query(query.id, "endpoints", query.filters, query.cursor, query.limit)
-
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1
         return self.partition.fault(message, error)
@@ -301,7 +294,7 @@ class Engine:
         except (
             JournalFull
         ):  # the disk is behind: keep the frame open, take no more turns until it has caught up
-            journal.untake(draft, events)
+            journal.untake(events)
             self.dispatcher.pause()
             return
         if self._publisher is None:
@@ -351,7 +344,7 @@ class Engine:
         assert isinstance(trading, TradingFold)
         assert isinstance(market, MarketFold)
         self.partition.trading, self.partition.market = trading, market
-        self.partition.views = Views(trading, market, self._describe)
+        self.partition.views = Views(trading, market, self._describe, self._doors)
         self.dispatcher.resume()
 
     # ---- life ----------------------------------------------------------------------------------------------
@@ -410,6 +403,9 @@ class Engine:
             commit.close()
         return heads
 
+    def _doors(self) -> list[Row]:
+        return [{"partition": self.number, "endpoints": self.endpoints}]
+
     # ---- what it says of itself ----------------------------------------------------------------------------
 
     def _describe(self) -> list[Row]:
@@ -452,8 +448,6 @@ def head_row(
     why: str,
 ) -> Row:
     """What a ledger says of itself: `places` are (epoch, head seq, recorded_at_ns) by journal."""
-    from ledger.domain.order_state import is_open
-
     journals: dict[str, list[Row]] = {}
     for name, fold in (("trading", trading), ("market", market)):
         epoch, seq, recorded_at_ns = places[name]
@@ -507,4 +501,4 @@ def _not_taken(item: Any, detail: str, retry_after_ms: int) -> Answer:
     return Refused(command_id, int(Code.OVERLOADED), detail, retry_after_ms)
 
 
-__all__ = ["Engine", "EngineSettings", "Publisher", "RejectedError", "head_row"]
+__all__ = ["Engine", "EngineSettings", "Publisher", "head_row"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
-from ledger.domain.outcome import Unfit
 from msgspec.structs import astuple
 
 from ledger.codec import encode_message
@@ -37,6 +36,9 @@ from ledger.domain.facts import (
     ReportTradeCancel,
     ReportTradeCorrect,
 )
+from ledger.domain.order import OrderState
+from ledger.domain.order_executions import filled_event
+from ledger.domain.outcome import Unfit
 from ledger.engine.sequencer import Sequencer
 from ledger.fold import OrderKey
 from ledger.wire import Misfit, Refused, TextMessage, read, text_type
@@ -106,8 +108,9 @@ class FactTurns:
         if partition.is_quarantined():
             return self._of_quarantined(fact, state)
         if type(fact) in _EXECUTIONS:
-            account = state.terms.account if state is not None else self._account_of(fact)
-            found = fills.find_fills(fact, account, fold.fills.get)
+            found = self._find_fills(fact, state)
+            if state is None and found.root is not None and found.root.order:
+                state = fold.orders.get((fact.symbol, found.root.order))
             outcome = order.decide(state, fact, context, found)
         else:
             outcome = order.decide(state, fact, context)
@@ -117,6 +120,12 @@ class FactTurns:
         if type(fact) is ReportFill and len(events) == 1:
             return events
         return self._with_positions(events)
+
+    def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
+        get = self._partition.trading.fills.get
+        if state is None:
+            return fills.find_fills(fact, self._account_of(fact), get)
+        return fills.find_fills(fact, state.terms.account, get, state.terms.exchange)
 
     def _account_of(self, fact: Any) -> str:
         if fact.account:
@@ -147,7 +156,7 @@ class FactTurns:
         key = (fact.exchange, terms.account, fact.symbol, fact.trade_date, fact.execution_id)
         if self._partition.trading.fills.get(key) is not None:
             return []
-        return [order.filled_event(terms, fact, context)]
+        return [filled_event(state, fact, context)]
 
     def _with_positions(self, events: list[Any]) -> list[Any]:
         """Beside each bust or correction that counts, the position as it is without what is gone."""

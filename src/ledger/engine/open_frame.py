@@ -130,6 +130,11 @@ class OpenJournal:
         self._writer.submit(draft)
         self.in_flight += 1
 
+    def untake(self, events: list[Any]) -> None:
+        """The writer had no room for the frame just taken: it stays open."""
+        self.events = events
+        self._bytes = sum(_bytes_of(event) for event in events)
+
     def became_durable(self, head: Head, frames: int) -> None:
         """The writer says that all up to `head` is durable: release what waited for it."""
         self.in_flight -= frames

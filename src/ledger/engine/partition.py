@@ -165,9 +165,9 @@ class Partition:
         ):  # the same order again under another command_id: its first answer (FIX F.1.b)
             return Committed(command_id, context.partition, outcome & 0xFFFFFFFFFFFF, outcome, repeated=True)
         self.commit_trading(outcome)
-        if type(outcome[0]) is InstrumentDefined:
-            self._facts.resume(outcome[0].symbol)
-        order_id = context.id_of(0) if type(outcome[0]) is OrderSubmitted else self._commands.order_id
+        if type(events[0]) is InstrumentDefined:
+            self._facts.resume(events[0].symbol)
+        order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
     def misfit(self, message: TextMessage, misfit: Misfit, *, known_symbol: bool) -> Any:

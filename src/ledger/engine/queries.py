@@ -28,13 +28,17 @@ class Views:
     """Questions over one partition's folds."""
 
     def __init__(
-        self, trading: TradingFold, market: MarketFold, describe: Callable[[], Iterable[Row]]
+        self,
+        trading: TradingFold,
+        market: MarketFold,
+        describe: Callable[[], Iterable[Row]],
+        doors: Callable[[], Iterable[Row]],
     ) -> None:
         self.trading = trading
         self.market = market
-        self._describe = describe
         self._of: Final[dict[str, Callable[[dict[str, str]], Iterable[Row]]]] = {
-            "head": lambda _filters: self._describe(),
+            "head": lambda _filters: describe(),
+            "endpoints": lambda _filters: doors(),
             "orders": self._orders,
             "order": self._order,
             "fills": self._fills,
