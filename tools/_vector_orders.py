@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ledger.domain.order import OrderState, decide, evolve, leaves, status_of_broker
-
 from _vector_case import Case, Difference, expect, journaled, named
 from ledger.domain import commands as c
 from ledger.domain import events as e
@@ -18,6 +16,7 @@ from ledger.domain import facts as f
 from ledger.domain import fill as fills
 from ledger.domain.context import Context, Instrument, OrderRules, Rejection, Strategy
 from ledger.domain.enums import OrderType, Side, TimeInForce
+from ledger.domain.order import OrderState, decide, evolve, leaves, status_of_broker
 
 SYMBOL, EXCHANGE, ACCOUNT, DATE, PX = "SYMBOL", "EXCHANGE", "ACCOUNT", "2026-01-02", 100
 INSTRUMENT = Instrument(SYMBOL, EXCHANGE, 0, 0, 1, 1, 100_000_000, "USD", True, False, "24/7")

@@ -27,14 +27,24 @@ def test_every_case_of_the_file_passes_with_a_line_each() -> None:
     assert [line for line in lines if line.startswith("FAIL")] == []
     assert (done.returncode, done.stderr) == (0, "")
     assert lines[-1] == f"{len(lines) - 1} passed, 0 failed"
-    assert {line.split()[1] for line in lines[:-1]} == {f"{group}:" for group in json.loads(VECTORS.read_text())}
+    assert {line.split()[1] for line in lines[:-1]} == {
+        f"{group}:" for group in json.loads(VECTORS.read_text())
+    }
 
 
 @pytest.mark.parametrize(
     ("group", "change", "difference"),
     [
-        ("position_vectors", lambda it: it[0]["after_each"][1].update(cost=1), "after fill 2, cost: wanted 1"),
-        ("position_bust_cases", lambda it: it["cases"][0]["expect"].update(cycle=7), "cycle: wanted 7, got 1"),
+        (
+            "position_vectors",
+            lambda it: it[0]["after_each"][1].update(cost=1),
+            "after fill 2, cost: wanted 1",
+        ),
+        (
+            "position_bust_cases",
+            lambda it: it["cases"][0]["expect"].update(cycle=7),
+            "cycle: wanted 7, got 1",
+        ),
         ("book_cases", lambda it: it[0]["deltas"][1].update(do="gap"), "delta 98..103, do: wanted gap"),
         ("book_cases", lambda it: it[0].update(state_after="LIVE"), "state_after: wanted LIVE, got STALE"),
     ],
@@ -72,4 +82,8 @@ def test_futures_and_quarantined_deltas_are_understood(tmp_path) -> None:
     path = tmp_path / "more.json"
     path.write_text(json.dumps({"book_cases": cases}))
     done = vectors(path)
-    assert done.stdout.splitlines() == ["ok   book_cases: futures", "ok   book_cases: negative", "2 passed, 0 failed"]
+    assert done.stdout.splitlines() == [
+        "ok   book_cases: futures",
+        "ok   book_cases: negative",
+        "2 passed, 0 failed",
+    ]
