@@ -408,8 +408,10 @@ class MarketFold:
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event
 
-    def _tail_lost(self, _seq: int, _now: int, _event: MarketTailLost) -> None:
+    def _tail_lost(self, seq: int, _now: int, _event: MarketTailLost) -> None:
         self.facts.counts["lost"] += 1
+        for key, book in self.books.states.items():
+            self.books.put(key, books.lose_tail(book, seq))
 
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
         self.instruments.put(event.symbol, instrument_of(event, seq))

@@ -486,8 +486,7 @@ def _iso(ns: int) -> str:
 
 
 def _is_cancel(item: Any) -> bool:
-    kind = type(item)
-    return kind is CancelOrder or getattr(item, "kind", None) is CancelOrder
+    return isinstance(item, CancelOrder) or getattr(item, "kind", None) is CancelOrder
 
 
 def _not_taken(item: Any, detail: str, retry_after_ms: int) -> Answer:

@@ -86,7 +86,9 @@ class FactTurns:
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
         events = self._decide_report(fact)
-        if numbered is None and events:  # the number was taken, by another fill: never lose one
+        if numbered is None and events and type(events[0]) is FactSuspended:
+            events = []
+        elif numbered is None and events:  # the number was taken, by another fill: never lose one
             what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
             events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
         if numbered:

@@ -27,7 +27,7 @@ Release = Callable[[], None]
 
 
 def _bytes_of(event: Any) -> int:
-    kind = type(event)
+    kind: type[Any] = type(event)
     if kind is BookSnapshotApplied or kind is BookDeltaApplied:
         return EVENT_BYTES + LEVEL_BYTES * (len(event.bids) + len(event.asks))
     if kind is FactSuspended or kind is EngineFault:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ from ledger.domain.events import (
     OrderSubmitted,
 )
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.outcome import Repeated
 from ledger.engine.commands import CommandTurns
 from ledger.engine.facts import FactTurns
 from ledger.engine.open_frame import OpenJournal
@@ -160,11 +161,10 @@ class Partition:
         if type(outcome) is Rejection:
             return self._reject(command_id, outcome, lambda: encode_message(command))
         seq = context.next_seq
-        if (
-            type(outcome) is int
-        ):  # the same order again under another command_id: its first answer (FIX F.1.b)
-            return Committed(command_id, context.partition, outcome & 0xFFFFFFFFFFFF, outcome, repeated=True)
-        self.commit_trading(outcome)
+        if type(outcome) is Repeated:  # the same under another command_id: its first answer (FIX F.1.b)
+            return Committed(command_id, context.partition, outcome.seq, outcome.order_id, repeated=True)
+        events = list(outcome)
+        self.commit_trading(events)
         if type(events[0]) is InstrumentDefined:
             self._facts.resume(events[0].symbol)
         order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from ledger.codec import encode_message
 from ledger.domain.codes import Code
@@ -25,7 +26,7 @@ from ledger.domain.events import (
 from ledger.wire import TextMessage
 
 _NS_PER_MS: Final = 1_000_000
-_COMMAND_OF: Final[dict[type, type]] = {
+_COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     OrderSubmitted: SubmitOrder,
     CancelRequested: CancelOrder,
     ReplaceRequested: ReplaceOrder,
@@ -54,14 +55,16 @@ def id_fault(command_id: bytes, now_ns: int, window_ns: int, ahead_ns: int) -> t
 
 def _is_command_of(event: Any, command: Any) -> bool:
     """Whether the event's fields are the command's; every command field stands in its event under the same name."""
-    if _COMMAND_OF.get(type(event)) is not type(command):
+    kind: type[Struct] = type(command)
+    if _COMMAND_OF.get(type(event)) is not kind:
         return False
-    return all(getattr(event, name) == getattr(command, name) for name in command.__struct_fields__)
+    return all(getattr(event, name) == getattr(command, name) for name in kind.__struct_fields__)
 
 
 def _is_text_of(stored: bytes, text: TextMessage) -> bool:
     try:
-        return msgspec.json.decode(stored, type=type(text.text)) == text.text
+        kind: type[Struct] = type(text.text)
+        return msgspec.json.decode(stored, type=kind) == text.text
     except msgspec.MsgspecError:
         return False
 

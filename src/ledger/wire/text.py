@@ -123,7 +123,8 @@ def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict
     out: dict[str, Any] = {"type": kind.__name__}
     own: Any = getattr(message, "price_scale", None)
     if own is not None:
-        scales = (own, message.qty_scale)  # type: ignore[attr-defined]
+        qty_scale: int = message.qty_scale  # type: ignore[attr-defined]
+        scales = (own, qty_scale)
     for field in fields_of(kind):
         value = getattr(message, field.name)
         if drop_defaults and not field.required and value == field.default:
