@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import trio
 from cyclopts import App
@@ -24,19 +24,28 @@ def serve(*, config: ConfigFile = None, data: DataDir = None, sets: Sets = None)
         settings, directory = loaded(config, sets, data)
         for notice in settings.notices:
             say(f"notice: {notice}")
-        ledger = Ledger(settings.settings, directory, say)
-        return trio.run(ledger.serve, lambda about: print(ready_line(about), flush=True))
-    except* EXPECTED as group:
-        error = _first(group)
-        code = exit_code_of(error)
-        # At a start a disk that cannot be written is the operator's to mend, like a wrong setting.
-        return REFUSED if isinstance(error, StorageError) else code
+        return trio.run(Ledger(settings.settings, directory, say).serve, _print_ready)
+    except EXPECTED as error:
+        return _refused(error)
+    except BaseExceptionGroup as group:  # trio wraps what ends a nursery
+        expected = group.subgroup(EXPECTED)
+        if expected is None:
+            raise
+        return _refused(_first(expected))
+
+
+def _print_ready(about: dict[str, Any]) -> None:
+    print(ready_line(about), flush=True)
+
+
+def _refused(error: BaseException) -> int:
+    code = exit_code_of(error)
+    # At a start a disk that cannot be written is the operator's to mend, like a wrong setting.
+    return REFUSED if isinstance(error, StorageError) else code
 
 
 def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        within: tuple[BaseException, ...] = error.exceptions
+        error = within[0]
     return error
-
-
-__all__ = ["Path", "app"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -18,8 +18,8 @@ from ledger.cli.options import (
     print_json,
     say,
 )
-from ledger.cli.replay import progress
-from ledger.journal import verify
+from ledger.cli.replay import progress, replay_all, state_row
+from ledger.journal import Report, verify
 
 app = App(name="verify", help="Verify a journal, a partition of it or one segment file.")
 
@@ -40,26 +40,24 @@ def verify_command(
     try:
         _, directory = loaded(config, sets, path or data)
         report = verify(directory, progress("verifying bytes"))
+        state = _state(directory) if report.ok else {}
     except EXPECTED as error:
         return exit_code_of(error)
-    journals: dict[str, list[dict[str, object]]] = {"trading": [], "market": []}
-    for found in report.heads:
-        journals.setdefault(found.journal, []).append(
-            {
-                "partition": found.partition,
-                "epoch": found.head.epoch,
-                "head": f"{found.journal}/{found.partition}:{found.head.seq}",
-                "settled": f"{found.journal}/{found.partition}:{found.head.seq}",
-                "chain": found.head.chain_hash.hex(),
-                "frames": found.frames,
-                "events": found.events,
-            }
-        )
+    journals = _journals(report, state)
     problems = [
         {"file": it.file, "place": it.place, "what": it.what, "next": it.next} for it in report.problems
     ]
     if as_json:
-        print_json({"ok": report.ok, "problems": problems, "notices": report.notices, "journals": journals})
+        lineage = state.get("lineage", "")
+        print_json(
+            {
+                "ok": report.ok,
+                "problems": problems,
+                "notices": report.notices,
+                "lineage": lineage,
+                "journals": journals,
+            }
+        )
     else:
         for name, parts in journals.items():
             for part in parts:
@@ -72,3 +70,27 @@ def verify_command(
             print(f"{it.file} {it.place}: {it.what}\n  next: {it.next}")
         print("ok" if report.ok else f"{len(report.problems)} problem(s)")
     return 0 if report.ok else DIFFERENT
+
+
+def _state(directory: Path) -> dict[str, Any]:
+    """Of a whole data directory, also what its events make: they can all be decoded and applied."""
+    return state_row(directory, replay_all(directory, {})) if (directory / "trading").is_dir() else {}
+
+
+def _journals(report: Report, state: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    journals: dict[str, list[dict[str, Any]]] = {"trading": [], "market": []}
+    for found in report.heads:
+        part: dict[str, Any] = {
+            "partition": found.partition,
+            "epoch": found.head.epoch,
+            "head": f"{found.journal}/{found.partition}:{found.head.seq}",
+            "settled": f"{found.journal}/{found.partition}:{found.head.seq}",
+            "chain": found.head.chain_hash.hex(),
+            "frames": found.frames,
+            "events": found.events,
+        }
+        for folded in state.get("journals", {}).get(found.journal, ()):
+            if folded["partition"] == found.partition:
+                part |= {"digest": folded["digest"], "recorded_at": folded["recorded_at"]}
+        journals[found.journal].append(part)
+    return journals
