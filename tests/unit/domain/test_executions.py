@@ -341,3 +341,16 @@ def test_a_cost_beyond_64_bits_survives_its_stored_form() -> None:
 def _content(desk: Desk) -> tuple[object, ...]:
     """The order without the place of its last event."""
     return canonical(desk.x)[:-2]
+
+
+def test_a_correction_under_the_id_of_its_own_fill_counts_once_and_another_is_a_conflict() -> None:
+    desk = live()
+    desk.fill("F", 10)
+    desk.correct("F", "F", 20, 90_000)
+    assert desk.correct("F", "F", 20, 90_000) == []
+    desk.correct("F", "F", 30, 90_000)
+    assert desk.anomalies() == ["EXEC_ID_CONFLICT"]
+    assert desk.x.cum == 20
+    desk.bust("F", "F")
+    assert desk.bust("F", "F") == []
+    assert desk.x.cum == 0
