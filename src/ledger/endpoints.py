@@ -1,0 +1,97 @@
+"""Where each door listens: names and port numbers, binding them, and the file that tells clients on this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, final
+
+import msgspec
+import zmq
+from msgspec import Struct
+
+from ledger.errors import Rejected, Unavailable
+
+PORT_OFFSETS: Final = {
+    "market_data_pub": 0,
+    "order_events_pub": 1,
+    "commands": 2,
+    "reports": 3,
+    "market": 4,
+    "stream": 5,
+    "query": 6,
+}
+"""A door's port is the base port, plus 10 for each partition before its own, plus this."""
+PORTS_PER_PARTITION: Final = 10
+ENDPOINTS_FILE: Final = "endpoints.json"
+
+
+@final
+class DoorBusy(OSError, Rejected):
+    """A door's address cannot be bound; the program does not start."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        Rejected.__init__(self, what, hint)
+
+    def __str__(self) -> str:
+        return Rejected.__str__(self)
+
+
+@final
+class NoEndpoints(Unavailable):
+    """A data directory does not tell where its ledger listens: none has run there, or the file is not ours."""
+
+
+@final
+class Endpoints(Struct, frozen=True):
+    """What `endpoints.json` in a data directory says; written at every start, left behind by a kill."""
+
+    lineage: str
+    pid: int
+    endpoints: dict[str, str]
+    """Door name to `tcp://host:port`."""
+
+
+def port_of(door: str, base_port: int, partition: int) -> int:
+    """The port of a door; 0, which takes a free one, stays 0."""
+    return base_port + PORTS_PER_PARTITION * partition + PORT_OFFSETS[door] if base_port else 0
+
+
+def bind(socket: zmq.Socket[Any], door: str, *, host: str, base_port: int, partition: int) -> str:
+    """Bind a door's socket and return its endpoint; raises DoorBusy that names the setting and the cure."""
+    port = port_of(door, base_port, partition)
+    try:
+        socket.bind(f"tcp://{host}:{port or '*'}")
+    except zmq.ZMQError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise DoorBusy(
+                f"port {port} of the {door} door is taken by another program",
+                "set doors.base_port to a free range, or to 0 for any free ports",
+            ) from None
+        raise DoorBusy(
+            f"the {door} door cannot listen on {host}:{port} ({error.strerror})",
+            "set doors.host to an address of this machine, such as 127.0.0.1",
+        ) from None
+    return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
+
+
+def write_endpoints(directory: Path, lineage: str, endpoints: Mapping[str, str]) -> None:
+    """Tell clients that know the data directory; whole or not at all, so that no reader sees half a file."""
+    text = msgspec.json.encode(Endpoints(lineage, os.getpid(), dict(endpoints)))
+    staged = directory / f"{ENDPOINTS_FILE}.{os.getpid()}"
+    staged.write_bytes(text)
+    staged.replace(directory / ENDPOINTS_FILE)
+
+
+def read_endpoints(directory: Path) -> Endpoints:
+    """Where the ledger of a data directory listens, or listened last; raises NoEndpoints."""
+    path = directory / ENDPOINTS_FILE
+    hint = f"start one with: ledger serve --data {directory}"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Endpoints)
+    except OSError as error:
+        raise NoEndpoints(f"no ledger has told where it listens in {path} ({error.strerror})", hint) from None
+    except msgspec.MsgspecError as error:
+        raise NoEndpoints(f"{path} does not tell where a ledger listens ({error})", hint) from None
