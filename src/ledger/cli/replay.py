@@ -11,17 +11,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from ledger.cli.options import (
-    EXPECTED,
-    ConfigFile,
-    DataDir,
-    Json,
-    Sets,
-    exit_code_of,
-    loaded,
-    print_json,
-    say,
-)
+from ledger.cli.options import ConfigFile, Data, Json, Sets, data_directory
+from ledger.cli.output import print_json
 from ledger.domain.order_state import is_open
 from ledger.engine import Replayed, head_row, replay
 from ledger.errors import Rejected
@@ -43,18 +34,15 @@ def replay_command(
         str | None, Parameter(name="--to-time", help="An ISO time; UTC unless it says otherwise.")
     ] = None,
     config: ConfigFile = None,
-    data: DataDir = None,
+    data: Data = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> int:
     """Replay the journal up to its head, a place or a time; the digest equals the engine's at the same place."""
-    try:
-        _, directory = loaded(config, sets, data)
-        ends = dict(_ends(to_seq or ()))
-        until_ns = _time_ns(to_time) if to_time else None
-        replayed = replay_all(directory, ends, until_ns)
-    except EXPECTED as error:
-        return exit_code_of(error)
+    directory = data_directory(data, config, sets)
+    ends = dict(_ends(to_seq or ()))
+    until_ns = _time_ns(to_time) if to_time else None
+    replayed = replay_all(directory, ends, until_ns)
     row = state_row(directory, replayed)
     events = sum(each.events for each in replayed.values())
     seconds = sum(each.seconds for each in replayed.values())
@@ -72,7 +60,7 @@ def replay_command(
     print(
         f"orders {row['orders']:,} ({row['orders_open']:,} open), fills {row['fills']:,}, positions {row['positions']:,}"
     )
-    say(f"{events:,} events in {seconds:.2f} s, {row['events_per_s']:,}/s")
+    print(f"{events:,} events in {seconds:.2f} s, {row['events_per_s']:,}/s", file=sys.stderr)
     return 0
 
 

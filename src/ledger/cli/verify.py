@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from ledger.cli.options import (
-    DIFFERENT,
-    EXPECTED,
-    ConfigFile,
-    Json,
-    Sets,
-    exit_code_of,
-    loaded,
-    print_json,
-    say,
-)
+from ledger.cli.exits import DIFFERENCE
+from ledger.cli.options import ConfigFile, Json, Sets, data_directory
+from ledger.cli.output import print_json
 from ledger.cli.replay import progress, replay_all, state_row
 from ledger.journal import Report, verify
 
@@ -37,12 +30,9 @@ def verify_command(
     as_json: Json = False,
 ) -> int:
     """Check hashes, chain, sequence, manifests; beside a running ledger, up to its head. Exit 1 if anything is wrong."""
-    try:
-        _, directory = loaded(config, sets, path or data)
-        report = verify(directory, progress("verifying bytes"))
-        state = _state(directory) if report.ok else {}
-    except EXPECTED as error:
-        return exit_code_of(error)
+    directory = data_directory(path or data, config, sets)
+    report = verify(directory, progress("verifying bytes"))
+    state = _state(directory) if report.ok else {}
     journals = _journals(report, state)
     problems = [
         {"file": it.file, "place": it.place, "what": it.what, "next": it.next} for it in report.problems
@@ -65,11 +55,11 @@ def verify_command(
                     f"{part['head']!s:<20} {name} whole: {part['events']:,} events in {part['frames']:,} frames"
                 )
         for notice in report.notices:
-            say(f"notice: {notice}")
+            print(f"notice: {notice}", file=sys.stderr)
         for it in report.problems:
             print(f"{it.file} {it.place}: {it.what}\n  next: {it.next}")
         print("ok" if report.ok else f"{len(report.problems)} problem(s)")
-    return 0 if report.ok else DIFFERENT
+    return 0 if report.ok else DIFFERENCE
 
 
 def _state(directory: Path) -> dict[str, Any]:

@@ -416,7 +416,7 @@ class Engine:
         return heads
 
     def _doors(self) -> list[Row]:
-        return [{"partition": self.number, "endpoints": self.endpoints}]
+        return [{"partition": self.number, **self.endpoints}]
 
     # ---- what it says of itself ----------------------------------------------------------------------------
 
