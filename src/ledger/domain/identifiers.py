@@ -27,7 +27,7 @@ def fault_of_client_order_id(field: str, value: str) -> str:
 
 def fault_of_name(field: str, value: str, longest: int, more: str = "") -> str:
     """A symbol, exchange, strategy or account: no `| { } :`, white space or character of `more`."""
-    if _NAME(value) is not None and len(value) <= longest and not any(mark in value for mark in more):
+    if len(value) <= longest and _NAME(value) is not None and not (more and any(it in value for it in more)):
         return ""
     without = " ".join("|{}:" + more)
     return f"{field} {value!r} must be 1 to {longest} characters without {without} or blanks"

@@ -15,11 +15,17 @@ from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
 from ledger.domain.units import QTY_MAX
 from ledger.domain.values import format_decimal
 
-_SUPPORTED: Final = frozenset((OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT))
-_PRICED: Final = frozenset((OrderType.LIMIT, OrderType.STOP_LIMIT))
-_STOPPED: Final = frozenset((OrderType.STOP, OrderType.STOP_LIMIT))
-_RESTING: Final = frozenset((TimeInForce.GTC, TimeInForce.GTD))
-_IMMEDIATE: Final = frozenset((TimeInForce.IOC, TimeInForce.FOK))
+_LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
+_GTD: Final = TimeInForce.GTD
+_NO_FLAG: Final = SideFlag.NONE
+
+# Tuples, not sets: the hash of an enumeration's member costs more than the few comparisons.
+_SUPPORTED: Final = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
+_PRICED: Final = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+_STOPPED: Final = (OrderType.STOP, OrderType.STOP_LIMIT)
+_RESTING: Final = (TimeInForce.GTC, TimeInForce.GTD)
+_IMMEDIATE: Final = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def fault_of_support(order: SubmitOrder) -> Rejection | None:
@@ -36,7 +42,7 @@ def fault_of_support(order: SubmitOrder) -> Rejection | None:
 
 def fault_of_order(order: SubmitOrder, instrument: Instrument, now_ns: int) -> Rejection | None:
     """The first fault of a new order's terms, codes 15 to 28."""
-    if order.side_flag is not SideFlag.NONE and order.side is not Side.SELL:
+    if order.side_flag is not _NO_FLAG and order.side is not Side.SELL:
         return Rejection(Code.BAD_SIDE, f"side_flag {order.side_flag.name} is for SELL only")
     if order.post_only and order.order_type not in _PRICED:
         return Rejection(
@@ -56,13 +62,13 @@ def fault_of_tif(
     order_type: OrderType, tif: TimeInForce, post_only: bool, expire_ts: int
 ) -> Rejection | None:
     """Code 17: a time in force that the order type, post_only or expire_ts contradicts."""
-    if order_type is OrderType.MARKET and tif in _RESTING:
+    if order_type is _MARKET and tif in _RESTING:
         return Rejection(
             Code.BAD_TIF, f"time_in_force {tif.name} is not for MARKET orders, which do not rest"
         )
     if post_only and tif in _IMMEDIATE:
         return Rejection(Code.BAD_TIF, f"time_in_force {tif.name} contradicts post_only")
-    if expire_ts and tif is not TimeInForce.GTD:
+    if expire_ts and tif is not _GTD:
         return Rejection(Code.BAD_TIF, f"expire_ts is for time_in_force GTD, not {tif.name}")
     return None
 
@@ -88,13 +94,7 @@ def fault_of_prices(
     order_type: OrderType, px: int | None, stop_px: int | None, instrument: Instrument
 ) -> Rejection | None:
     """Codes 21 to 24: the prices that the order type has, no other, on the tick, positive where they must be."""
-    if (
-        order_type is OrderType.LIMIT
-        and px is not None
-        and stop_px is None
-        and px > 0
-        and px % instrument.tick == 0
-    ):
+    if order_type is _LIMIT and px is not None and stop_px is None and px > 0 and px % instrument.tick == 0:
         return None
     return _fault_of_presence(order_type, px, stop_px) or _fault_of_values(px, stop_px, instrument)
 
@@ -129,7 +129,7 @@ def _fault_of_values(px: int | None, stop_px: int | None, instrument: Instrument
 
 def fault_of_expiry(tif: TimeInForce, expire_ts: int, now_ns: int) -> Rejection | None:
     """Codes 26 and 27, for GTD."""
-    if tif is not TimeInForce.GTD:
+    if tif is not _GTD:
         return None
     if expire_ts == 0:
         return Rejection(Code.EXPIRE_TS_REQUIRED, "expire_ts is required for time_in_force GTD")

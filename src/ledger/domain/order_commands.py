@@ -29,6 +29,8 @@ from ledger.domain.values import format_decimal
 
 Answer = list[e.Event] | Rejection | Repeated
 EXCHANGE_MAX: Final = 20
+_REFUSE: Final = Does.REFUSE
+_CANCEL: Final = RequestKind.CANCEL
 _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 
 
@@ -145,13 +147,13 @@ def decide_cancel(
     if fault:
         return Rejection(Code.MALFORMED, fault)
     if owner is not None:
-        return _asked_again(owner, state, command.client_order_id, RequestKind.CANCEL, _NO_CHANGE)
+        return _asked_again(owner, state, command.client_order_id, _CANCEL, _NO_CHANGE)
     if state is None:
         return _unknown_order(command.orig_client_order_id, command.symbol)
     cell = CELLS[CancelOrder][phase(state)]
-    if cell.does is Does.REFUSE:
+    if cell.does is _REFUSE:
         return _too_late(state)
-    pending = requests_of_kind(state, RequestKind.CANCEL)
+    pending = requests_of_kind(state, _CANCEL)
     if pending:
         detail = f"cancel {pending[0].client_order_id} of order {state.terms.client_order_id} is on its way"
         return Rejection(Code.ALREADY_PENDING_CANCEL, detail)
@@ -276,7 +278,7 @@ def _fault_of_phase(state: OrderState, command: ReplaceOrder, rules: OrderRules)
     """Codes 30 to 33: whether an order in this phase may be replaced."""
     stands = phase(state)
     cell = CELLS[ReplaceOrder][stands]
-    refused = cell.does is Does.REFUSE and not (cell.unless and getattr(rules, cell.unless))
+    refused = cell.does is _REFUSE and not (cell.unless and getattr(rules, cell.unless))
     qty = state.qty if command.qty is None else command.qty
     if cell.code is Code.TOO_LATE_TO_CANCEL and (refused or qty <= state.cum):
         return _too_late(state)

@@ -23,7 +23,8 @@ from ledger.domain.order_state import (
     request_of,
 )
 
-_OPEN, _REJECTED = Closed.OPEN, Closed.REJECTED
+_OPEN, _CANCELED, _REJECTED = Closed.OPEN, Closed.CANCELED, Closed.REJECTED
+_CANCEL = RequestKind.CANCEL
 _SENT, _PENDING = RequestState.SENT, RequestState.PENDING
 
 
@@ -180,7 +181,7 @@ def _without(state: OrderState, request_id: str) -> tuple[Request, ...]:
 
 
 def _canceled(state: OrderState, event: e.OrderCanceled, seq: int, at: int) -> OrderState:
-    return _closed(state, Closed.CANCELED, event.venue_cum, seq, at)
+    return _closed(state, _CANCELED, event.venue_cum, seq, at)
 
 
 def _expired(state: OrderState, event: e.OrderExpired, seq: int, at: int) -> OrderState:
@@ -188,11 +189,11 @@ def _expired(state: OrderState, event: e.OrderExpired, seq: int, at: int) -> Ord
 
 
 def _rejected(state: OrderState, event: e.OrderRejected, seq: int, at: int) -> OrderState:
-    return _closed(state, Closed.CANCELED if state.cum else _REJECTED, None, seq, at)
+    return _closed(state, _CANCELED if state.cum else _REJECTED, None, seq, at)
 
 
 def _cancel_requested(state: OrderState, event: e.CancelRequested, seq: int, at: int) -> OrderState:
-    request = Request(event.client_order_id, RequestKind.CANCEL, _SENT, None, None, None, None, None, seq)
+    request = Request(event.client_order_id, _CANCEL, _SENT, None, None, None, None, None, seq)
     return _with_requests(state, (*state.requests, request), seq, at)
 
 

@@ -269,8 +269,10 @@ def decide_correction(
     if type(fact) is f.ReportTradeCorrect and fact.qty < 0:
         return Unfit(f"correction {fact.execution_id} to the negative qty {fact.qty}")
     known = _known_of(fact, fills)
-    if known is Known.CONFLICT and fills.own is not None:
-        return [_conflict(fact, fills.own, context, state)]
+    if known is Known.CONFLICT:
+        first = fills.own or fills.root
+        assert first is not None
+        return [_conflict(fact, first, context, state)]
     cell = EXECUTIONS[type(fact)].get(known)
     if cell is not None and cell.does is Does.SAME:
         return []
@@ -297,11 +299,27 @@ def _known_of(fact: Correction, fills: Fills) -> Known:
         return Known.REPEATED if repeat else Known.CONFLICT
     if root is None:
         return Known.ORPHAN
+    if fact.execution_id == root.root and fact.execution_id == fact.ref_execution_id:
+        return _known_of_shared_id(fact, root)
+    return _known_of_root(root)
+
+
+def _known_of_root(root: FillState) -> Known:
     if root.standing in (FillStanding.BUSTED, FillStanding.ORPHAN_BUST):
-        # A venue that gives a bust the id of its fill has no other id to tell a repeat by.
-        same_id = fact.execution_id == fact.ref_execution_id == root.reported_by
-        return Known.REPEATED if same_id and type(fact) is f.ReportTradeCancel else Known.GONE
+        return Known.GONE
     return Known.REF if root.standing is FillStanding.EFFECTIVE else Known.ORPHAN
+
+
+def _known_of_shared_id(fact: Correction, root: FillState) -> Known:
+    """Some venues give a bust or correction the id of its fill: only the fill can tell a repeat, and only the last."""
+    known = _known_of_root(root)
+    if type(fact) is f.ReportTradeCancel:
+        return Known.REPEATED if known is Known.GONE and root.reported_by == root.root else known
+    assert type(fact) is f.ReportTradeCorrect
+    if known is Known.GONE or not root.reported_by:
+        return known
+    as_it_is = (root.qty, root.px, root.fee, root.fee_ccy) == (fact.qty, fact.px, fact.fee, fact.fee_ccy)
+    return Known.REPEATED if as_it_is and root.reported_by == root.root else Known.CONFLICT
 
 
 def _beside(

@@ -7,7 +7,7 @@ build the event and the anomalies that depend on more than the phase.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ledger.domain import events as e
 from ledger.domain import facts as f
@@ -17,13 +17,14 @@ from ledger.domain.enums import (
     CancelReason,
     CancelRejectReason,
     OrderType,
+    Phase,
     RequestKind,
     RequestState,
     Side,
     TimeInForce,
 )
 from ledger.domain.identifiers import EXTERNAL, fault_of_client_order_id
-from ledger.domain.order_state import OrderState, expiry_after, phase, request_of, requests_of_kind
+from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
 from ledger.domain.order_table import CELLS, Cell, Does
 from ledger.domain.outcome import Unfit, anomaly
 
@@ -31,38 +32,43 @@ Head = tuple[str, str, str, str, str, int, int, int, int, str]
 """The fields of OrderReported, in order."""
 
 
-class Made(NamedTuple):
-    """An event and the anomalies beside it; no event sets the report aside with them."""
+Kinds = list[Anomaly]
+"""What is to be recorded beside the event that is made, or instead of it."""
 
-    event: e.Event | None
-    kinds: tuple[Anomaly, ...] = ()
-
-
-_NOTHING: Final = Made(None)
+_SAME: Final = Does.SAME
+_ASIDE: Final = Does.ASIDE
+_CANCEL: Final = RequestKind.CANCEL
+_REPLACE: Final = RequestKind.REPLACE
+_WITH_CUM: Final = frozenset((f.ReportAccepted, f.ReportCanceled, f.ReportReplaced, f.ReportExpired))
+_WITH_QTY: Final = frozenset((f.ReportReplaced, f.ReportRestated, f.ReportReduced))
 
 
 def decide_report(state: OrderState | None, fact: f.OrderReport, context: Context) -> list[e.Event] | Unfit:
     """The events of a report other than an execution; [] if it tells nothing new."""
-    cell = CELLS[type(fact)][phase(state)]
+    kind = type(fact)
+    cell = CELLS[kind][phase(state)]
     if state is None:
         return _of_unknown_order(fact, cell, context)
-    if cell.does is Does.SAME and not cell.may:
-        return _with_cum(state, fact, [], context)
-    if cell.does is Does.ASIDE:
+    kinds: Kinds = []
+    event: e.Event | None = None
+    if cell.does is _ASIDE:
         assert cell.record is not None
-        return _with_cum(state, fact, [_note(state, fact, cell.record, context, None)], context)
-    fault = _fault(fact)
-    if fault:
-        return Unfit(fault)
-    made = _MAKERS[type(fact)](state, fact, head_of(state, fact, context))
-    if made.event is None:
-        return _with_cum(state, fact, [_note(state, fact, it, context, None) for it in made.kinds], context)
-    events: list[e.Event] = [made.event]
-    if cell.record is not None:
-        events.append(_note(state, fact, cell.record, context, 0))
-    for kind in made.kinds:
-        events.append(_note(state, fact, kind, context, 0))
-    return _with_cum(state, fact, events, context)
+        kinds.append(cell.record)
+    elif cell.does is not _SAME or cell.may:
+        if kind in _WITH_QTY:
+            qty: int | None = fact.qty  # type: ignore[union-attr]
+            if qty is not None and qty < 0:
+                return Unfit(f"{kind.__name__} with the negative qty {qty}")
+        if cell.record is not None:
+            kinds.append(cell.record)
+        event = _MAKERS[kind](state, fact, head_of(state, fact, context), kinds)
+    beside = None if event is None else 0
+    events: list[e.Event] = [] if event is None else [event]
+    for anomaly_kind in kinds:
+        events.append(_note(state, fact, anomaly_kind, context, beside))
+    if kind in _WITH_CUM:
+        _judge_cum(state, fact.venue_cum, context, beside, events)  # type: ignore[union-attr]
+    return events
 
 
 def head_of(state: OrderState, fact: f.OrderFact, context: Context) -> Head:
@@ -92,17 +98,13 @@ def _note(
     return anomaly(context, kind, detail, order_id=terms.order_id, symbol=terms.symbol, beside=beside)
 
 
-def _with_cum(
-    state: OrderState, fact: f.OrderReport, events: list[e.Event], context: Context
-) -> list[e.Event]:
+def _judge_cum(
+    state: OrderState, venue_cum: int | None, context: Context, beside: int | None, events: list[e.Event]
+) -> None:
     """A venue that counts more than we do has told us of a fill that we miss; less is only late."""
-    venue_cum: int | None = getattr(fact, "venue_cum", None)
     if venue_cum is not None and venue_cum > state.cum:
         detail = f"the venue counts {venue_cum} filled of order {state.terms.client_order_id}, we {state.cum}"
-        events.append(
-            cum_mismatch(state, detail, context, 0 if events and _is_order_event(events[0]) else None)
-        )
-    return events
+        events.append(cum_mismatch(state, detail, context, beside))
 
 
 def cum_mismatch(state: OrderState, detail: str, context: Context, beside: int | None) -> e.AnomalyRecorded:
@@ -111,18 +113,6 @@ def cum_mismatch(state: OrderState, detail: str, context: Context, beside: int |
     return anomaly(
         context, Anomaly.CUM_MISMATCH, detail, order_id=terms.order_id, symbol=terms.symbol, beside=beside
     )
-
-
-def _is_order_event(event: e.Event) -> bool:
-    return type(event) is not e.AnomalyRecorded
-
-
-def _fault(fact: f.OrderReport) -> str:
-    if type(fact) in _WITH_QTY:
-        qty: int | None = fact.qty  # type: ignore[union-attr]
-        if qty is not None and qty < 0:
-            return f"{type(fact).__name__} with the negative qty {qty}"
-    return ""
 
 
 def _of_unknown_order(fact: f.OrderReport, cell: Cell, context: Context) -> list[e.Event]:
@@ -167,64 +157,67 @@ def _adopted(fact: f.ReportAccepted, context: Context) -> e.OrderAdopted:
     )
 
 
-def _accepted(state: OrderState, fact: f.ReportAccepted, head: Head) -> Made:
+def _accepted(state: OrderState, fact: f.ReportAccepted, head: Head, kinds: Kinds) -> e.Event | None:
     said, known = fact.venue_order_id, state.venue_order_id
-    changed = bool(said and known and said != known)
-    kinds = (Anomaly.VENUE_ID_CHANGED,) if changed else ()
-    if CELLS[f.ReportAccepted][phase(state)].does is Does.SAME and (not said or said == known):
-        return _NOTHING
-    return Made(e.OrderAccepted(*head, said, fact.venue_cum), kinds)
+    if said and known and said != known:
+        kinds.append(Anomaly.VENUE_ID_CHANGED)
+    elif CELLS[f.ReportAccepted][phase(state)].does is _SAME and (not said or said == known):
+        return None
+    return e.OrderAccepted(*head, said, fact.venue_cum)
 
 
-def _rejected(state: OrderState, fact: f.ReportRejected, head: Head) -> Made:
-    event = e.OrderRejected(*head, fact.reason_code, fact.text)
-    if not state.acked:
-        return Made(event)
-    return Made(event, (Anomaly.REJECT_WITH_FILLS if state.cum else Anomaly.REJECT_AFTER_ACK,))
+def _rejected(state: OrderState, fact: f.ReportRejected, head: Head, kinds: Kinds) -> e.Event:
+    if state.acked:
+        kinds.append(Anomaly.REJECT_WITH_FILLS if state.cum else Anomaly.REJECT_AFTER_ACK)
+    return e.OrderRejected(*head, fact.reason_code, fact.text)
 
 
-_BY_ITS_NATURE: Final = {
-    CancelReason.IOC_REMAINDER: TimeInForce.IOC,
-    CancelReason.FOK_KILL: TimeInForce.FOK,
-}
+def _canceled(state: OrderState, fact: f.ReportCanceled, head: Head, kinds: Kinds) -> e.Event:
+    if state.acked and not requests_of_kind(state, _CANCEL) and not _by_its_nature(state, fact.reason):
+        kinds.append(Anomaly.UNSOLICITED_CANCEL)
+    return e.OrderCanceled(*head, fact.solicited, fact.request_id, fact.reason, fact.venue_cum)
 
 
-def _canceled(state: OrderState, fact: f.ReportCanceled, head: Head) -> Made:
-    event = e.OrderCanceled(*head, fact.solicited, fact.request_id, fact.reason, fact.venue_cum)
-    asked = bool(requests_of_kind(state, RequestKind.CANCEL)) or not state.acked
-    # Whoever sends an IOC or FOK has asked for its remainder to be canceled.
-    asked = asked or _BY_ITS_NATURE.get(fact.reason) is state.time_in_force
-    return Made(event) if asked else Made(event, (Anomaly.UNSOLICITED_CANCEL,))
+def _by_its_nature(state: OrderState, reason: CancelReason) -> bool:
+    """Whoever sends an IOC or FOK has asked for its remainder to be canceled."""
+    if reason is CancelReason.IOC_REMAINDER:
+        return state.time_in_force is TimeInForce.IOC
+    return reason is CancelReason.FOK_KILL and state.time_in_force is TimeInForce.FOK
 
 
-def _cancel_rejected(state: OrderState, fact: f.ReportCancelRejected, head: Head) -> Made:
+def _cancel_rejected(
+    state: OrderState, fact: f.ReportCancelRejected, head: Head, kinds: Kinds
+) -> e.Event | None:
     if request_of(state, fact.request_id) is None:
-        return Made(None, (Anomaly.UNKNOWN_REQUEST,))
-    event = e.CancelRejected(*head, fact.request_id, fact.reason_code, fact.text)
-    missed = fact.reason_code is CancelRejectReason.TOO_LATE and state.acked and state.cum < state.qty
-    return Made(event, (Anomaly.MISSED_FILL_SUSPECTED,)) if missed else Made(event)
+        kinds.append(Anomaly.UNKNOWN_REQUEST)
+        return None
+    if fact.reason_code is CancelRejectReason.TOO_LATE and phase(state) is Phase.LIVE:
+        kinds.append(Anomaly.MISSED_FILL_SUSPECTED)
+    return e.CancelRejected(*head, fact.request_id, fact.reason_code, fact.text)
 
 
-def _replace_rejected(state: OrderState, fact: f.ReportReplaceRejected, head: Head) -> Made:
+def _replace_rejected(
+    state: OrderState, fact: f.ReportReplaceRejected, head: Head, kinds: Kinds
+) -> e.Event | None:
     if request_of(state, fact.request_id) is None:
-        return Made(None, (Anomaly.UNKNOWN_REQUEST,))
-    return Made(e.ReplaceRejected(*head, fact.request_id, fact.reason_code, fact.text))
+        kinds.append(Anomaly.UNKNOWN_REQUEST)
+        return None
+    return e.ReplaceRejected(*head, fact.request_id, fact.reason_code, fact.text)
 
 
-def _replaced(state: OrderState, fact: f.ReportReplaced, head: Head) -> Made:
-    request = request_of(state, fact.request_id)
-    if request is None and not fact.request_id:
-        # A venue that names no request can only mean the one that there is.
-        replaces = requests_of_kind(state, RequestKind.REPLACE)
-        request = replaces[0] if len(replaces) == 1 else None
-    kinds = () if request is not None else (Anomaly.UNSOLICITED_REPLACE,)
+def _replaced(state: OrderState, fact: f.ReportReplaced, head: Head, kinds: Kinds) -> e.Event:
+    request = _request_meant(state, fact.request_id)
+    if request is None:
+        kinds.append(Anomaly.UNSOLICITED_REPLACE)
     request_id = fact.request_id if request is None else request.client_order_id
-    qty = _first(fact.qty, request and request.qty, state.qty)
+    qty = _px(fact.qty, request and request.qty, state.qty)
+    assert qty is not None
     if qty < state.cum:
+        # A fill was quicker than the replace: the venue has filled what it was to reduce to.
         qty = state.cum
-        kinds = (*kinds, Anomaly.REPLACE_BELOW_CUM)
+        kinds.append(Anomaly.REPLACE_BELOW_CUM)
     tif, expire_ts = expiry_after(state, request and request.time_in_force, request and request.expire_ts)
-    event = e.OrderReplaced(
+    return e.OrderReplaced(
         *head,
         request_id or state.client_order_id,
         request_id,
@@ -236,23 +229,31 @@ def _replaced(state: OrderState, fact: f.ReportReplaced, head: Head) -> Made:
         fact.venue_order_id,
         fact.venue_cum,
     )
-    return Made(event, kinds)
 
 
-def _first(said: int | None, asked: int | None, was: int) -> int:
-    return said if said is not None else asked if asked is not None else was
+def _request_meant(state: OrderState, request_id: str) -> Request | None:
+    request = request_of(state, request_id)
+    if request is None and not request_id:
+        # A venue that names no request can only mean the one that there is.
+        replaces = requests_of_kind(state, _REPLACE)
+        return replaces[0] if len(replaces) == 1 else None
+    return request
 
 
 def _px(said: int | None, asked: int | None, was: int | None) -> int | None:
     return said if said is not None else asked if asked is not None else was
 
 
-def _pending_cancel(state: OrderState, fact: f.ReportPendingCancel, head: Head) -> Made:
-    return _NOTHING if _in_hand(state, fact.request_id) else Made(e.CancelPending(*head, fact.request_id))
+def _pending_cancel(
+    state: OrderState, fact: f.ReportPendingCancel, head: Head, kinds: Kinds
+) -> e.Event | None:
+    return None if _in_hand(state, fact.request_id) else e.CancelPending(*head, fact.request_id)
 
 
-def _pending_replace(state: OrderState, fact: f.ReportPendingReplace, head: Head) -> Made:
-    return _NOTHING if _in_hand(state, fact.request_id) else Made(e.ReplacePending(*head, fact.request_id))
+def _pending_replace(
+    state: OrderState, fact: f.ReportPendingReplace, head: Head, kinds: Kinds
+) -> e.Event | None:
+    return None if _in_hand(state, fact.request_id) else e.ReplacePending(*head, fact.request_id)
 
 
 def _in_hand(state: OrderState, request_id: str) -> bool:
@@ -260,42 +261,42 @@ def _in_hand(state: OrderState, request_id: str) -> bool:
     return request is not None and request.state is RequestState.PENDING
 
 
-def _expired(state: OrderState, fact: f.ReportExpired, head: Head) -> Made:
-    return Made(e.OrderExpired(*head, venue_cum=fact.venue_cum))
+def _expired(state: OrderState, fact: f.ReportExpired, head: Head, kinds: Kinds) -> e.Event:
+    return e.OrderExpired(*head, venue_cum=fact.venue_cum)
 
 
-def _done_for_day(state: OrderState, fact: f.ReportDoneForDay, head: Head) -> Made:
-    return _NOTHING if state.dfd else Made(e.OrderDoneForDay(*head))
+def _done_for_day(state: OrderState, fact: f.ReportDoneForDay, head: Head, kinds: Kinds) -> e.Event | None:
+    return None if state.dfd else e.OrderDoneForDay(*head)
 
 
-def _restated(state: OrderState, fact: f.ReportRestated, head: Head) -> Made:
+def _restated(state: OrderState, fact: f.ReportRestated, head: Head, kinds: Kinds) -> e.Event | None:
     qty = fact.qty
     if qty is not None and qty < state.cum:
-        return Made(e.OrderRestated(*head, state.cum, fact.px), (Anomaly.REPLACE_BELOW_CUM,))
-    if not state.dfd and qty in (None, state.qty) and fact.px in (None, state.px):
-        return _NOTHING
-    return Made(e.OrderRestated(*head, qty, fact.px))
+        kinds.append(Anomaly.REPLACE_BELOW_CUM)
+        qty = state.cum
+    elif not state.dfd and qty in (None, state.qty) and fact.px in (None, state.px):
+        return None
+    return e.OrderRestated(*head, qty, fact.px)
 
 
-def _reduced(state: OrderState, fact: f.ReportReduced, head: Head) -> Made:
+def _reduced(state: OrderState, fact: f.ReportReduced, head: Head, kinds: Kinds) -> e.Event | None:
     qty = max(fact.qty, state.cum)
-    return _NOTHING if qty >= state.qty else Made(e.OrderRestated(*head, qty, None, True))
+    return None if qty >= state.qty else e.OrderRestated(*head, qty, None, True)
 
 
-def _suspended(state: OrderState, fact: f.ReportSuspended, head: Head) -> Made:
-    return _NOTHING if state.suspended else Made(e.OrderSuspended(*head))
+def _suspended(state: OrderState, fact: f.ReportSuspended, head: Head, kinds: Kinds) -> e.Event | None:
+    return None if state.suspended else e.OrderSuspended(*head)
 
 
-def _resumed(state: OrderState, fact: f.ReportResumed, head: Head) -> Made:
-    return Made(e.OrderResumed(*head)) if state.suspended else _NOTHING
+def _resumed(state: OrderState, fact: f.ReportResumed, head: Head, kinds: Kinds) -> e.Event | None:
+    return e.OrderResumed(*head) if state.suspended else None
 
 
-def _triggered(state: OrderState, fact: f.ReportTriggered, head: Head) -> Made:
-    return _NOTHING if state.triggered else Made(e.OrderTriggered(*head))
+def _triggered(state: OrderState, fact: f.ReportTriggered, head: Head, kinds: Kinds) -> e.Event | None:
+    return None if state.triggered else e.OrderTriggered(*head)
 
 
-_WITH_QTY: Final = (f.ReportReplaced, f.ReportRestated, f.ReportReduced)
-_Maker = Callable[[OrderState, Any, Head], Made]
+_Maker = Callable[[OrderState, Any, Head, Kinds], e.Event | None]
 _MAKERS: Final[dict[type, _Maker]] = {
     f.ReportAccepted: _accepted,
     f.ReportRejected: _rejected,

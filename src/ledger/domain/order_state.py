@@ -212,7 +212,8 @@ def request_of(state: OrderState, request_id: str) -> Request | None:
 
 def requests_of_kind(state: OrderState, kind: RequestKind) -> tuple[Request, ...]:
     """The outstanding cancels or replaces."""
-    return tuple(request for request in state.requests if request.kind is kind)
+    requests = state.requests
+    return tuple([request for request in requests if request.kind is kind]) if requests else requests
 
 
 def expiry_after(

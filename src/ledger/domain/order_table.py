@@ -235,7 +235,13 @@ LEGAL: Final[dict[type, Row]] = {
         _closed,
     ),
     f.ReportReduced: _row(
-        _unknown, _to(_PEND, note="never below cum"), _to(_LIVE, _FULL), _same(), _closed, _closed, _closed
+        _unknown,
+        _to(_PEND, _FULL, note="never below cum; FULL with nothing left"),
+        _to(_LIVE, _FULL),
+        _same(),
+        _closed,
+        _closed,
+        _closed,
     ),
     f.ReportSuspended: _flag,
     f.ReportResumed: _flag,

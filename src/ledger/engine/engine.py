@@ -108,6 +108,7 @@ class Engine:
         self._sent: dict[str, deque[tuple[int, list[Any], list[tuple[int, PositionState]]]]] = {}
         self._failed: Exception | None = None
         self._stopped = trio.Event()
+        self._ended = trio.Event()
         self.faults = 0
 
     # ---- start ---------------------------------------------------------------------------------------------
@@ -360,7 +361,10 @@ class Engine:
             nursery.start_soon(self._check_readers)
             await self.wait_durable()
             task_status.started()
-            await self.dispatcher.run()
+            try:
+                await self.dispatcher.run()
+            finally:
+                self._ended.set()
             nursery.cancel_scope.cancel()
 
     async def wait_durable(self) -> None:
@@ -372,6 +376,14 @@ class Engine:
                 nursery.start_soon(self._raise_when_stopped)
                 await done.wait()
                 nursery.cancel_scope.cancel()
+
+    async def wait_ended(self) -> None:
+        """Return when `run` has run its last turn."""
+        await self._ended.wait()
+
+    async def wait_failed(self) -> None:
+        """Return after fail-stop; `failed` says why."""
+        await self._stopped.wait()
 
     async def _raise_when_stopped(self) -> None:
         await self._stopped.wait()
@@ -404,7 +416,7 @@ class Engine:
         return heads
 
     def _doors(self) -> list[Row]:
-        return [{"partition": self.number, "endpoints": self.endpoints}]
+        return [{"partition": self.number, **self.endpoints}]
 
     # ---- what it says of itself ----------------------------------------------------------------------------
 

@@ -65,11 +65,12 @@ class _Door(Struct, frozen=True):
 
 
 _DOORS: Final = {
-    "commands": _Door("commands", COMMANDS, Command),
-    "reports": _Door("reports", ORDER_REPORTS, OrderReport),
-    "market": _Door("market", MARKET_DATA, MarketData),
+    "commands": _Door("commands", (*COMMANDS, Query), Command | Query),
+    "reports": _Door("reports", (*ORDER_REPORTS, Query), OrderReport | Query),
+    "market": _Door("market", (*MARKET_DATA, Query), MarketData | Query),
     "query": _Door("query", (Query,), Query),
 }
+"""A Query is taken at every door, so that a client which knows one of them can ask where the others are."""
 _HOME: Final = {kind.__name__: door.name for door in _DOORS.values() for kind in door.kinds}
 _TAG_HOME: Final = {
     kind.__struct_config__.tag: (kind.__name__, door.name) for door in _DOORS.values() for kind in door.kinds
@@ -83,9 +84,10 @@ def _packed_decoder(door: str) -> msgspec.msgpack.Decoder[Any]:
 
 @functools.cache
 def _text_decoders(door: str) -> dict[str, tuple[type[Struct], msgspec.json.Decoder[Any]]]:
-    if door == "query":
-        return {"Query": (Query, msgspec.json.Decoder(_query_text()))}
-    return {kind.__name__: (kind, msgspec.json.Decoder(text_type(kind))) for kind in _DOORS[door].kinds}
+    return {
+        kind.__name__: (kind, msgspec.json.Decoder(_query_text() if kind is Query else text_type(kind)))
+        for kind in _DOORS[door].kinds
+    }
 
 
 @functools.cache
@@ -164,7 +166,7 @@ def _decode_packed_one(raw: bytes, door: str) -> Any:
         return Malformed(Code.MALFORMED, "a msgpack message is an array whose first element is its type tag")
     name, home = _TAG_HOME.get(tag, ("", ""))
     ids = _packed_ids(items, home)
-    if home != door:
+    if home not in (door, "query"):
         code, detail = _unknown(name or f"tag {tag}", door)
         return Malformed(code, detail, *ids)
     try:

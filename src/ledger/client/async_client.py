@@ -1,0 +1,356 @@
+"""The trio client: the same calls as the blocking one, awaited; any number of tasks share its connections.
+
+What tasks hand over while a transmission waits or in the same turn of the loop travels together, so a hundred tasks
+that each submit an order cost one message, not a hundred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, Unpack, cast, final
+
+import trio
+import zmq
+from msgspec import Struct
+
+from ledger.client import fields as given
+from ledger.client.conversation import Body, ConversationStatistics, Parcel
+from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, conversation
+from ledger.client.dialing import Line, is_disconnect
+from ledger.client.errors import NotReachable
+from ledger.client.rows import decimal_row
+from ledger.client.whereabouts import Whereabouts
+from ledger.domain import commands, facts
+from ledger.wire import Committed, FactCommitted, Page
+from ledger.zmq_trio import TrioSocket
+
+
+@final
+class _AsyncDoor:
+    """One door: its conversation, its connection and the tasks that move bytes between them."""
+
+    def __init__(
+        self, context: zmq.Context[Any], name: str, whereabouts: Whereabouts, options: Options
+    ) -> None:
+        self.conversation = conversation(options, name)
+        self._context = context
+        self._name = name
+        self._whereabouts = whereabouts
+        self._window = options.window
+        self._nudge = trio.Event()
+        self._line = self._dial()
+
+    def hand_over(self, bodies: Sequence[Body], timeout: float) -> tuple[Parcel, trio.Event]:
+        """Have messages sent; the event is set when each has its result."""
+        done = trio.Event()
+        now = trio.current_time()
+        parcel = self.conversation.put(bodies, now=now, timeout=timeout, on_done=done.set)
+        self._nudge.set()
+        return parcel, done
+
+    async def run(self) -> None:
+        """Send what may be sent, whenever that may have changed; runs until it is cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._attend(nursery)
+                while True:
+                    self._nudge = trio.Event()
+                    self._send_what_may(nursery)
+                    due = self.conversation.next_due()
+                    with trio.move_on_at(math.inf if due is None else due):
+                        await self._nudge.wait()
+        finally:
+            self.hang_up()
+
+    def _dial(self) -> tuple[Line, TrioSocket, TrioSocket] | None:
+        line = Line(self._context, self._whereabouts.endpoint(self._name), self._window)
+        return line, TrioSocket(line.socket), TrioSocket(line.monitor)
+
+    def hang_up(self) -> None:
+        """Drop the connection and what is unsent."""
+        if self._line is not None:
+            line, socket, monitor = self._line
+            line.socket.disable_monitor()
+            socket.close()
+            monitor.close()
+            self._line = None
+
+    def _attend(self, nursery: trio.Nursery) -> None:
+        if self._line is not None:
+            nursery.start_soon(self._receive, self._line[1])
+            nursery.start_soon(self._notice_disconnects, self._line[2])
+
+    def _send_what_may(self, nursery: trio.Nursery) -> None:
+        now = trio.current_time()
+        if self.conversation.tick(now):
+            self.hang_up()
+            try:
+                self._line = self._dial()
+                self._attend(nursery)
+            except NotReachable:  # it may be starting again: keep trying until the timeout
+                self.conversation.disconnected(now)
+        if self._line is not None:
+            while (payload := self.conversation.outgoing(now)) is not None:
+                sent = self._line[1].send_nowait([payload])
+                assert sent, "the window is smaller than the socket's queue"
+
+    async def _receive(self, socket: TrioSocket) -> None:
+        try:
+            while True:
+                messages = await socket.recv_many()
+                now = trio.current_time()
+                for frames in messages:
+                    self.conversation.take(frames[-1], now)
+                self._nudge.set()
+        except trio.ClosedResourceError:
+            return
+
+    async def _notice_disconnects(self, monitor: TrioSocket) -> None:
+        try:
+            while True:
+                for frames in await monitor.recv_many():
+                    if is_disconnect(frames):
+                        self.conversation.disconnected(trio.current_time())
+                        self._nudge.set()
+        except trio.ClosedResourceError:
+            return
+
+
+@final
+class AsyncClient:
+    """A ledger, as a trio program sees it. Made by `open_client`; safe for any number of tasks of one loop.
+
+    Calls that change something return what was committed, durable by then, and raise RejectedError, RefusedError or
+    InDoubtError; calls that ask raise NotReachable or RefusedError. A cancelled call is in doubt. Prices and quantities
+    go in as Decimal, text or int, and come out as Decimal.
+    """
+
+    def __init__(self, where: str | Path, options: Options) -> None:
+        self.options = options
+        self._whereabouts = Whereabouts(where)
+        self._desk = Desk(options)
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._doors: dict[str, _AsyncDoor] = {}
+        self._nursery: trio.Nursery | None = None
+        self._learning = trio.Lock()
+
+    def statistics(self) -> dict[str, ConversationStatistics]:
+        """What passed at each door that was used."""
+        return {name: door.conversation.statistics() for name, door in self._doors.items()}
+
+    # ---- commands ----------------------------------------------------------------------------------------------
+
+    async def define_instrument(self, **fields: Unpack[given.InstrumentFields]) -> Committed:
+        """Make a symbol known, or change what may change of it."""
+        return await self._command(commands.DefineInstrument, fields)
+
+    async def define_strategy(self, **fields: Unpack[given.StrategyFields]) -> Committed:
+        """Make a strategy known."""
+        return await self._command(commands.DefineStrategy, fields)
+
+    async def submit_order(self, **fields: Unpack[given.OrderFields]) -> Committed:
+        """Send a new order; when this returns it is durable."""
+        return await self._command(commands.SubmitOrder, fields)
+
+    async def cancel_order(self, **fields: Unpack[given.CancelFields]) -> Committed:
+        """Ask the venue to cancel an order."""
+        return await self._command(commands.CancelOrder, fields)
+
+    async def replace_order(self, **fields: Unpack[given.ReplaceFields]) -> Committed:
+        """Ask the venue to change an order."""
+        return await self._command(commands.ReplaceOrder, fields)
+
+    async def send_commands(self, messages: Iterable[Message]) -> list[Outcome]:
+        """Send many commands in order; one outcome each, in that order. Raises only for what cannot be sent at all."""
+        return await self._send(self._desk.drafts(messages, ("commands",)))
+
+    # ---- facts -------------------------------------------------------------------------------------------------
+
+    async def report_accepted(self, **fields: Unpack[given.AcceptedFields]) -> FactCommitted:
+        """The venue has the order."""
+        return await self._fact(facts.ReportAccepted, fields)
+
+    async def report_rejected(self, **fields: Unpack[given.RejectedFields]) -> FactCommitted:
+        """The venue refused the order."""
+        return await self._fact(facts.ReportRejected, fields)
+
+    async def report_fill(self, **fields: Unpack[given.FillFields]) -> FactCommitted:
+        """The order traded."""
+        return await self._fact(facts.ReportFill, fields)
+
+    async def report_canceled(self, **fields: Unpack[given.CanceledFields]) -> FactCommitted:
+        """The order is canceled at the venue."""
+        return await self._fact(facts.ReportCanceled, fields)
+
+    async def report_cancel_rejected(self, **fields: Unpack[given.RequestRejectedFields]) -> FactCommitted:
+        """The venue did not cancel."""
+        return await self._fact(facts.ReportCancelRejected, fields)
+
+    async def report_replaced(self, **fields: Unpack[given.ReplacedFields]) -> FactCommitted:
+        """The order is changed at the venue."""
+        return await self._fact(facts.ReportReplaced, fields)
+
+    async def report_replace_rejected(self, **fields: Unpack[given.RequestRejectedFields]) -> FactCommitted:
+        """The venue did not change the order."""
+        return await self._fact(facts.ReportReplaceRejected, fields)
+
+    async def book_snapshot(self, **fields: Unpack[given.SnapshotFields]) -> FactCommitted:
+        """The whole book as the venue shows it."""
+        return await self._fact(facts.BookSnapshot, fields)
+
+    async def book_delta(self, **fields: Unpack[given.DeltaFields]) -> FactCommitted:
+        """Changed levels of a book."""
+        return await self._fact(facts.BookDelta, fields)
+
+    async def market_trade(self, **fields: Unpack[given.TradeFields]) -> FactCommitted:
+        """A print at the venue."""
+        return await self._fact(facts.MarketTrade, fields)
+
+    async def quote(self, **fields: Unpack[given.QuoteFields]) -> FactCommitted:
+        """The venue's best bid and ask."""
+        return await self._fact(facts.Quote, fields)
+
+    async def send_facts(self, messages: Iterable[Message]) -> list[Outcome]:
+        """Send many facts, in order at each door; one outcome each. Raises only for what cannot be sent at all."""
+        return await self._send(self._desk.drafts(messages, ("reports", "market")))
+
+    # ---- questions ---------------------------------------------------------------------------------------------
+
+    async def query(self, what: str, **filters: Any) -> AsyncGenerator[dict[str, Any]]:
+        """Rows of what `ledger show` shows, fetched a page at a time; `limit` is the size of a page."""
+        limit = int(filters.pop("limit", PAGE_ROWS))
+        cursor = ""
+        while True:
+            page = await self._page("query", what, filters, cursor, limit, self.options.timeout)
+            for row in page.rows:
+                yield decimal_row(row)
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    async def head(self) -> dict[str, Any]:
+        """Lineage and heads of the journals."""
+        row = await self._first("head", {})
+        assert row is not None
+        return row
+
+    async def order(self, **filters: Any) -> dict[str, Any] | None:
+        """One order, by `order_id`, or by `symbol` and `client_order_id`; None if there is none."""
+        return await self._first("order", filters)
+
+    async def position(self, strategy: str, symbol: str) -> dict[str, Any] | None:
+        """One position; None if there is none."""
+        return await self._first("position", {"strategy": strategy, "symbol": symbol})
+
+    async def book(
+        self, symbol: str, *, exchange: str | None = None, depth: int | None = None
+    ) -> dict[str, Any] | None:
+        """One book, of the primary exchange unless another is named; None if there is none."""
+        return await self._first("book", {"symbol": symbol, "exchange": exchange, "depth": depth})
+
+    # ---- private -----------------------------------------------------------------------------------------------
+
+    async def find(self, nursery: trio.Nursery) -> None:
+        """Reach the ledger and learn its doors, with tasks in `nursery`; `open_client` has done so."""
+        self._nursery = nursery
+        try:
+            page = await self._page("commands", "endpoints", {}, "", PAGE_ROWS, self.options.connect_timeout)
+        except NotReachable as error:
+            raise error from None
+        except Exception as error:
+            raise NotReachable(f"no ledger answers at {self._whereabouts.shown}: {error}") from None
+        if self._whereabouts.learns:
+            self._whereabouts.learn(page.rows)
+
+    def close(self) -> None:
+        """Give the connections back; `open_client` does so once its tasks have ended."""
+        for door in self._doors.values():
+            door.hang_up()
+        self._context.destroy(linger=0)
+
+    def _door(self, name: str) -> _AsyncDoor:
+        door = self._doors.get(name)
+        if door is None:
+            door = _AsyncDoor(self._context, name, self._whereabouts, self.options)
+            self._doors[name] = door
+            assert self._nursery is not None
+            self._nursery.start_soon(door.run)
+        return door
+
+    async def _page(
+        self, door: str, what: str, filters: dict[str, Any], cursor: str, limit: int, timeout: float
+    ) -> Page:
+        body = self._desk.query(what, filters, cursor, limit)
+        parcel, done = self._door(door).hand_over([body], timeout)
+        await done.wait()
+        outcome = self._desk.outcome(body, parcel.results[0], "query", timeout)
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert isinstance(outcome, Page)
+        return outcome
+
+    async def _first(self, what: str, filters: dict[str, Any]) -> dict[str, Any] | None:
+        async with aclosing(self.query(what, **filters)) as rows:
+            async for row in rows:
+                return row
+        return None
+
+    async def _learn(self, drafts: list[Struct]) -> None:
+        async with self._learning:  # the second of two tasks that miss the same symbol finds it learnt
+            wanted = self._desk.must_learn(drafts)
+            if wanted:
+                self._desk.learn([row async for row in self.query("instruments")], wanted)
+
+    async def _send(self, drafts: list[Struct]) -> list[Outcome]:
+        if self._desk.must_learn(drafts):
+            await self._learn(drafts)
+        outcomes: dict[int, Outcome] = {}
+        timeout = self.options.timeout
+        posts = self._desk.posts(drafts)
+        doors = {name: self._door(name) for name in posts}
+        handed = {name: doors[name].hand_over(bodies, timeout) for name, (_, bodies) in posts.items()}
+        for name, (indexes, bodies) in posts.items():
+            parcel, done = handed[name]
+            await done.wait()
+            for index, body, result in zip(indexes, bodies, parcel.results, strict=True):
+                outcomes[index] = cast(Outcome, self._desk.outcome(body, result, name, timeout))
+        self._desk.note_defined(drafts)
+        return [outcomes[index] for index in range(len(drafts))]
+
+    async def _one(self, kind: type[Struct], fields: Any) -> Committed | FactCommitted:
+        outcome = (await self._send([self._desk.single(kind, fields)]))[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _command(self, kind: type[Struct], fields: Any) -> Committed:
+        return cast(Committed, await self._one(kind, fields))
+
+    async def _fact(self, kind: type[Struct], fields: Any) -> FactCommitted:
+        return cast(FactCommitted, await self._one(kind, fields))
+
+
+@asynccontextmanager
+async def open_client(where: str | Path, **options: Any) -> AsyncGenerator[AsyncClient]:
+    """A client of the ledger whose command door is at HOST:PORT, or that runs on a data directory.
+
+    `options` are the fields of `Options`. Raises NotReachable if none answers within `connect_timeout`.
+    """
+    failure: Exception | None = None
+    client = AsyncClient(where, Options(**options))
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                await client.find(nursery)
+                yield client
+            except Exception as error:
+                failure = error  # raised below: the nursery, of which callers know nothing, would wrap it
+            finally:
+                nursery.cancel_scope.cancel()
+    finally:
+        client.close()
+    if failure is not None:
+        raise failure

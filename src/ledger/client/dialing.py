@@ -1,0 +1,41 @@
+"""Connecting a DEALER, with its monitor: the socket that tells when the connection is gone."""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from ledger.zmq_trio import limited
+
+SPARE: Final = 16
+RECONNECT_MS: Final = 50
+RECONNECT_MAX_MS: Final = 500
+
+
+@final
+class Line:
+    """A connected pair of sockets; owned by whoever dialed."""
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, window: int) -> None:
+        # Messages outside of the window's count do not exist, so a send never finds this queue full.
+        self.socket = limited(context, zmq.DEALER, hwm=window + SPARE)
+        self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.monitor.setsockopt(zmq.LINGER, 0)
+        self.socket.connect(endpoint)
+
+    def close(self) -> None:
+        """Drop the connection and what is unsent."""
+        if not self.socket.closed:
+            self.socket.disable_monitor()
+            self.socket.close(linger=0)
+        if not self.monitor.closed:
+            self.monitor.close(linger=0)
+
+
+def is_disconnect(frames: list[bytes]) -> bool:
+    """Whether a monitor's message says that the connection is gone."""
+    return int(parse_monitor_message(frames)["event"]) == zmq.EVENT_DISCONNECTED

@@ -1,0 +1,64 @@
+"""Where the doors of a ledger are: from its data directory, or from its command door.
+
+A ledger on free ports has others after a restart, so with a data directory the file is read again at every new
+connection. A file of another lineage is another ledger: nothing is sent there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, final
+
+from ledger.client.errors import NotReachable
+from ledger.endpoints import NoEndpoints, read_endpoints
+
+_ADDRESS: Final = re.compile(r"(?:tcp://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):([0-9]{1,5})")
+
+
+@final
+class Whereabouts:
+    """Finds the doors of one ledger; `where` is HOST:PORT of the command door, or the data directory."""
+
+    def __init__(self, where: str | Path) -> None:
+        found = _ADDRESS.fullmatch(where) if isinstance(where, str) else None
+        self.shown = str(where)
+        self._directory = None if found else Path(where)
+        self._host = found[1] if found else ""
+        self._known = {"commands": f"tcp://{found[1]}:{found[2]}"} if found else {}
+        self._lineage: str = ""
+
+    @property
+    def learns(self) -> bool:
+        """Whether the other doors must be asked for at the command door."""
+        return self._directory is None
+
+    def learn(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take the rows that answer a query for `endpoints`: {door name: endpoint}, or {name, endpoint} a row."""
+        for row in rows:
+            named = {row["name"]: row["endpoint"]} if "endpoint" in row else row
+            for door, endpoint in named.items():
+                if isinstance(endpoint, str) and endpoint.startswith("tcp://") and door != "commands":
+                    self._known[door] = f"tcp://{self._host}:{endpoint.rpartition(':')[2]}"
+
+    def endpoint(self, door: str) -> str:
+        """Where a door is now; raises NotReachable."""
+        if self._directory is not None:
+            self._read(self._directory)
+        if door not in self._known:
+            raise NotReachable(f"the ledger at {self.shown} has no {door} door", "ask `ledger status`")
+        return self._known[door]
+
+    def _read(self, directory: Path) -> None:
+        try:
+            told = read_endpoints(directory)
+        except NoEndpoints as error:
+            raise NotReachable(error.what, error.hint) from None
+        if self._lineage and told.lineage != self._lineage:
+            raise NotReachable(
+                f"{directory} now holds another ledger (lineage {told.lineage}, not {self._lineage})",
+                "connect again to send to that one",
+            )
+        self._lineage = told.lineage
+        self._known = told.endpoints
