@@ -270,6 +270,7 @@ def _restated(state: OrderState, event: e.OrderRestated, seq: int, at: int) -> O
         state,
         qty=state.qty if event.qty is None else event.qty,
         px=state.px if event.px is None else event.px,
+        acked=state.acked or not event.reduced,
         dfd=state.dfd and event.reduced,
         ts_updated=at,
         version=seq,

@@ -294,7 +294,7 @@ def _known_of(fact: Correction, fills: Fills) -> Known:
         return Known.REPEATED if repeat else Known.CONFLICT
     if root is None:
         return Known.ORPHAN
-    if fact.execution_id == root.root and fact.execution_id == fact.ref_execution_id:
+    if (fact.execution_id, fact.trade_date or fact.ref_trade_date) == (root.root, root.root_date):
         return _known_of_shared_id(fact, root)
     return _known_of_root(root)
 
