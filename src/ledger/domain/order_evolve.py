@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ledger.domain import events as e
 from ledger.domain.enums import CancelRejectReason, Closed, RequestKind, RequestState
+from ledger.domain.events import OrderAdopted, OrderFilled, OrderSubmitted
 from ledger.domain.order_birth import adopted, submitted
 from ledger.domain.order_state import (
     CHAIN_MAX,
@@ -36,12 +37,12 @@ def evolve(
     `partition` is used by the events that create an order, for its order_id.
     """
     kind = type(event)
-    if kind is e.OrderFilled:
+    if kind is OrderFilled:
         assert state is not None
         return _filled(state, event, seq, recorded_at_ns)  # type: ignore[arg-type]
-    if kind is e.OrderSubmitted:
+    if kind is OrderSubmitted:
         return submitted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
-    if kind is e.OrderAdopted:
+    if kind is OrderAdopted:
         return adopted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
     assert state is not None
     return _STEPS[kind](state, event, seq, recorded_at_ns)
