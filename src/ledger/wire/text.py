@@ -11,10 +11,10 @@ import typing
 import uuid
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, Final, final
+from typing import Annotated, Any, Final, final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ledger.domain.codes import Code
 from ledger.domain.context import PARTITION_SHIFT
@@ -143,11 +143,16 @@ _ENUM_CODE: Final = {
 }
 
 
+_Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 def _text_type(field: _Field, annotation: Any) -> Any:
     if field.enum is not None or field.unit in _DECIMAL_UNITS or field.unit in ("uuid", "order_id"):
         base: Any = str
     elif field.unit == "levels":
         return tuple[tuple[str, str], ...]
+    elif annotation in (int, int | None):
+        base = _Int64  # JSON integers have no size; one beyond 64 bits could be decided but never journaled
     else:
         return annotation
     return base | None if type(None) in typing.get_args(annotation) else base
