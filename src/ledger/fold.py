@@ -14,6 +14,7 @@ from typing import Any, Final, final
 import actors
 from ledger.codec import MODULO, entity_hash
 from ledger.domain import book as books
+from ledger.domain import book_view
 from ledger.domain import fill as fills
 from ledger.domain import order as orders
 from ledger.domain import position as positions
@@ -249,8 +250,8 @@ class TradingFold:
             OrderCanceled: reported,
             CancelRejected: reported,
             ReplaceRejected: reported,
-            CancelPending: reported,
-            ReplacePending: reported,
+            CancelPending: self._request_pending,
+            ReplacePending: self._request_pending,
             OrderExpired: reported,
             OrderDoneForDay: reported,
             OrderRestated: reported,
@@ -286,7 +287,7 @@ class TradingFold:
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
         key = (event.symbol, event.client_order_id)
-        self.orders.put(key, orders.evolve(None, event, seq, now))
+        self.orders.put(key, orders.evolve(None, event, seq, now, self.partition))
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
 
@@ -301,6 +302,12 @@ class TradingFold:
         if event.order:
             key = (event.symbol, event.order)
             self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+
+    def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
+        self._order_reported(seq, now, event)
+        named = (event.symbol, event.request_id)
+        if self.order_of_id.get(named) is None:  # a request that only the venue knew
+            self.order_of_id.put(named, (event.symbol, event.order))
 
     def _order_named(self, seq: int, now: int, event: OrderAccepted) -> None:
         self._order_reported(seq, now, event)
@@ -318,7 +325,7 @@ class TradingFold:
     def _order_adopted(self, seq: int, now: int, event: OrderAdopted) -> None:
         self.facts.advance(event)
         key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(None, event, seq, now))
+        self.orders.put(key, orders.evolve(None, event, seq, now, self.partition))
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
@@ -329,7 +336,7 @@ class TradingFold:
         self.facts.advance(event)
         symbol = event.symbol
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
-        fill = fills.evolve(self.fills.get(key), event, seq, now)
+        fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
         self.fills.put(key, fill)
         if event.order and not self._held("order", f"{symbol}/{event.order}"):
             order = (symbol, event.order)
@@ -348,7 +355,7 @@ class TradingFold:
     def _fill_changed(self, seq: int, now: int, event: FillBusted | FillCorrected) -> None:
         self.facts.advance(event)
         for key in fills.event_keys(event):
-            self.fills.put(key, fills.evolve(self.fills.get(key), event, seq, now))
+            self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
         if event.order:
             order = (event.symbol, event.order)
             self.orders.put(order, orders.evolve(self.orders.get(order), event, seq, now))
@@ -394,15 +401,17 @@ class MarketFold:
         """Of the installed state; a book counts by level."""
         total = self._digest.value()
         for book in self.books.states.values():
-            for key, value in books.digest_items(book):
+            for key, value in book_view.digest_items(book):
                 total += int.from_bytes(blake2b(key + value, digest_size=16).digest(), "big")
         return total % MODULO
 
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event
 
-    def _tail_lost(self, _seq: int, _now: int, _event: MarketTailLost) -> None:
+    def _tail_lost(self, seq: int, _now: int, _event: MarketTailLost) -> None:
         self.facts.counts["lost"] += 1
+        for key, book in self.books.states.items():
+            self.books.put(key, books.lose_tail(book, seq))
 
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
         self.instruments.put(event.symbol, instrument_of(event, seq))

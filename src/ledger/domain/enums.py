@@ -124,6 +124,36 @@ class OrderStatus(IntEnum):
     PENDING_REPLACE = 14
 
 
+class Phase(IntEnum):
+    """Where an order's life stands, as the columns of `order_table`; derived, never stored."""
+
+    NONE = 0
+    """Not known to us."""
+    PEND = 1
+    """Submitted, and nothing has shown that the venue has it."""
+    LIVE = 2
+    FULL = 3
+    """Filled to its quantity, not closed."""
+    CXL = 4
+    EXP = 5
+    REJ = 6
+
+
+class FillStanding(IntEnum):
+    """What an execution id stands for."""
+
+    EFFECTIVE = 1
+    """A fill that counts."""
+    BUSTED = 2
+    """A fill that counts no longer."""
+    ALIAS = 3
+    """The id of a bust or a correction; it names the fill that it is about."""
+    ORPHAN_BUST = 4
+    """Busted before the fill itself came."""
+    ORPHAN_CORRECT = 5
+    """Corrected before the fill itself came."""
+
+
 class Severity(IntEnum):
     """Of an anomaly; CRITICAL opens a case that only an operator closes."""
 

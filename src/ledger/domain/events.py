@@ -313,6 +313,8 @@ class FillBusted(OrderReported, frozen=True, tag=46):
     fee_ccy: str = ""
     side: Side = Side.BUY
     reason: str = ""
+    report_date: str = ""
+    """trade_date of this bust's own execution_id; "" is the same as trade_date."""
 
 
 @final
@@ -334,6 +336,8 @@ class FillCorrected(OrderReported, frozen=True, tag=47):
     old_px: Px = 0
     old_fee: Fee = 0
     old_fee_ccy: str = ""
+    report_date: str = ""
+    """trade_date of this correction's own execution_id; "" is the same as trade_date."""
 
 
 @final

@@ -10,7 +10,16 @@ from typing import Final, final
 
 from msgspec import Struct
 
-from ledger.domain.enums import BookSource, CancelReason, CancelRejectReason, Liquidity, Side, TradingPhase
+from ledger.domain.enums import (
+    BookSource,
+    CancelReason,
+    CancelRejectReason,
+    Liquidity,
+    OrderType,
+    Side,
+    TimeInForce,
+    TradingPhase,
+)
 from ledger.domain.units import Date, Fee, Levels, Ns, Px, Qty, Source, Text
 
 
@@ -33,6 +42,15 @@ class ReportAccepted(OrderFact, frozen=True, tag=30):
     venue_order_id: Text = ""
     event_time_ns: Ns = 0
     venue_cum: Qty | None = None
+    side: Side | None = None
+    """This and what follows: where the order is unknown to us, so that it can be adopted."""
+    order_type: OrderType | None = None
+    qty: Qty | None = None
+    px: Px | None = None
+    time_in_force: TimeInForce | None = None
+    account: Text = ""
+    strategy_id: Text = ""
+    """Who claims the order; `_EXTERNAL` gets it otherwise."""
 
 
 @final
@@ -79,6 +97,8 @@ class ReportTradeCancel(OrderFact, frozen=True, tag=33):
     reason: Text = ""
     event_time_ns: Ns = 0
     account: Text = ""
+    trade_date: Text = ""
+    """Of this report's own execution_id; "" is the same as ref_trade_date."""
 
 
 @final
@@ -94,6 +114,8 @@ class ReportTradeCorrect(OrderFact, frozen=True, tag=34):
     fee_ccy: Text = ""
     event_time_ns: Ns = 0
     account: Text = ""
+    trade_date: Text = ""
+    """Of this report's own execution_id; "" is the same as ref_trade_date."""
 
 
 @final

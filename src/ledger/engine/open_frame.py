@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from ledger.codec import encode_events
-from ledger.domain.events import BookDeltaApplied, BookSnapshotApplied, CommandRejected, EngineFault, FactSuspended
+from ledger.domain.events import (
+    BookDeltaApplied,
+    BookSnapshotApplied,
+    CommandRejected,
+    EngineFault,
+    FactSuspended,
+)
 from ledger.journal import FrameDraft, Head, WriterThread
 
 EVENT_BYTES: Final = 320
@@ -21,14 +27,29 @@ Release = Callable[[], None]
 
 
 def _bytes_of(event: Any) -> int:
-    kind = type(event)
-    if kind is BookSnapshotApplied or kind is BookDeltaApplied:
-        return EVENT_BYTES + LEVEL_BYTES * (len(event.bids) + len(event.asks))
-    if kind is FactSuspended or kind is EngineFault:
-        return EVENT_BYTES + len(event.raw)
-    if kind is CommandRejected:
-        return EVENT_BYTES + len(event.command)
-    return EVENT_BYTES
+    extra = _EXTRA_BYTES.get(type(event))
+    return EVENT_BYTES if extra is None else EVENT_BYTES + extra(event)
+
+
+def _level_bytes(event: BookSnapshotApplied | BookDeltaApplied) -> int:
+    return LEVEL_BYTES * (len(event.bids) + len(event.asks))
+
+
+def _raw_bytes(event: FactSuspended | EngineFault) -> int:
+    return len(event.raw)
+
+
+def _command_bytes(event: CommandRejected) -> int:
+    return len(event.command)
+
+
+_EXTRA_BYTES: Final[dict[Any, Callable[[Any], int]]] = {
+    BookSnapshotApplied: _level_bytes,
+    BookDeltaApplied: _level_bytes,
+    FactSuspended: _raw_bytes,
+    EngineFault: _raw_bytes,
+    CommandRejected: _command_bytes,
+}
 
 
 @final
@@ -82,8 +103,7 @@ class OpenJournal:
         """Open a frame if none is open, and say what time it is in it."""
         if not self.events:
             clock = self._clock()
-            if clock > self.now_ns:
-                self.now_ns = clock
+            self.now_ns = max(self.now_ns, clock)
         return self.now_ns
 
     def append(self, events: Sequence[Any]) -> None:
@@ -124,6 +144,11 @@ class OpenJournal:
         assert self._writer is not None
         self._writer.submit(draft)
         self.in_flight += 1
+
+    def untake(self, events: list[Any]) -> None:
+        """The writer had no room for the frame just taken: it stays open."""
+        self.events = events
+        self._bytes = sum(_bytes_of(event) for event in events)
 
     def became_durable(self, head: Head, frames: int) -> None:
         """The writer says that all up to `head` is durable: release what waited for it."""

@@ -34,7 +34,9 @@ class Sequencer:
             return []
         return self._judge_rarer(source, epoch, seq, high)
 
-    def _judge_rarer(self, source: str, epoch: int, seq: int, high: tuple[int, int] | None) -> list[Any] | None:
+    def _judge_rarer(
+        self, source: str, epoch: int, seq: int, high: tuple[int, int] | None
+    ) -> list[Any] | None:
         state = self._states.get(source)
         first_contact = high is None
         if high is None:

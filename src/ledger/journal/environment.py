@@ -17,7 +17,7 @@ from typing import Final, final
 
 import lmdb
 
-from ledger.journal.errors import Corrupt
+from ledger.journal.errors import Corrupt, Unavailable
 
 MAP_BYTES: Final = 64 * 1024**3
 READERS_MAX: Final = 512
@@ -81,7 +81,10 @@ class SegmentHandle:
 
     @contextmanager
     def read(self) -> Generator[lmdb.Transaction[bytes]]:
-        """A read transaction; keep it short: while it is open the writer cannot reuse a page."""
+        """A read transaction; keep it short: while it is open the writer cannot reuse a page.
+
+        Raises Corrupt, Unavailable.
+        """
         shared = self._shared
         assert shared is not None, f"{self.path} is closed"
         with _gate:
@@ -93,6 +96,8 @@ class SegmentHandle:
                 yield transaction
         except _DAMAGED as error:
             raise damaged_file(self.path, str(error)) from error
+        except lmdb.Error as error:
+            raise Unavailable(f"{self.path} cannot be read: {error}", "try again") from error
         finally:
             with _gate:
                 shared.reads -= 1

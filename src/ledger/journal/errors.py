@@ -8,7 +8,7 @@ import resource
 
 from ledger.errors import Corrupt, Rejected, Unavailable
 
-__all__ = ["Corrupt", "JournalFull", "Refused", "StorageError", "storage_error"]
+__all__ = ["Corrupt", "JournalFull", "Refused", "StorageError", "Unavailable", "storage_error"]
 
 _CURES = {
     errno.ENOSPC: "free space on that disk, then start again: nothing acknowledged is lost",

@@ -14,7 +14,7 @@ from typing import Final, final
 import lmdb
 
 from ledger.journal.environment import MAP_BYTES, SegmentHandle, create_environment
-from ledger.journal.errors import Corrupt, Refused, StorageError, storage_error
+from ledger.journal.errors import Corrupt, Refused, StorageError, Unavailable, storage_error
 from ledger.journal.frame import (
     FRAME_BYTES_MAX,
     Frame,
@@ -98,7 +98,7 @@ class LmdbCommit:
                 head = self._recover_sealed(segment, head)
             if segments:
                 head = self._recover_newest(segments[-1], head)
-        except (lmdb.Error, OSError) as error:
+        except (lmdb.Error, OSError, Unavailable) as error:
             self.close()
             raise storage_error("opening", str(self.directory.path), error) from error
         except BaseException:
@@ -120,7 +120,7 @@ class LmdbCommit:
                     self._seal()
                     self._begin_segment(run)
                 self._head = run[-1].head
-        except (lmdb.Error, OSError) as error:
+        except (lmdb.Error, OSError, Unavailable) as error:
             place = place_text(self.journal, self.partition, frames[0].first_seq)
             self._failed = storage_error(f"committing {place} in", str(self.directory.path), error)
             raise self._failed from error

@@ -78,7 +78,9 @@ class JournalReader:
                 segment.sealed()
             )  # asked before reading: what comes after an empty read is then in the next one
             source = self.directory.source(segment.path)
-            items = copy_items(self._open(segment), previous.seq + 1, BATCH_BYTES_MAX, _BATCH_FRAMES_MAX)
+            items = copy_items(
+                self._open(segment), key_of(previous.seq + 1), BATCH_BYTES_MAX, _BATCH_FRAMES_MAX
+            )
             for key, value in items:
                 frame = decode_frame(key, value, source)
                 check_next(previous, frame, source)

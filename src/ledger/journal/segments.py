@@ -15,7 +15,7 @@ import lmdb
 import msgspec
 
 from ledger.journal.environment import SegmentHandle, damaged_file
-from ledger.journal.frame import FORMAT, Frame, Head, Source, decode_frame, key_of
+from ledger.journal.frame import FORMAT, Frame, Head, Source, decode_frame
 from ledger.journal.manifest import (
     MANIFEST,
     HeadRecord,
@@ -102,17 +102,20 @@ def last_frame(transaction: lmdb.Transaction[bytes], source: Source) -> Frame:
         return decode_frame(cursor.key(), cursor.value(), source)
 
 
-def copy_items(handle: SegmentHandle, from_seq: int, bytes_max: int, items_max: int) -> Sequence[Item]:
-    """Stored (key, value) pairs from `from_seq` on, copied out of one short read transaction; at least one if any."""
+def copy_items(handle: SegmentHandle, from_key: bytes, bytes_max: int, items_max: int) -> Sequence[Item]:
+    """Stored (key, value) pairs from `from_key` on, copied out of one short read transaction; at least one if any."""
     items: list[Item] = []
     size = 0
     with handle.read() as transaction, transaction.cursor() as cursor:
-        if cursor.set_range(key_of(from_seq)):
+        if cursor.set_range(from_key):
             for item in cursor.iternext():
                 items.append(item)
                 size += len(item[1])
                 if size >= bytes_max or len(items) >= items_max:
                     break
+    if items and items[0][0] < from_key:
+        # A changed flag of the database makes LMDB compare keys in another way: a walk would never end.
+        raise damaged_file(handle.path, "LMDB does not keep the keys in their order")
     return items
 
 

@@ -18,8 +18,8 @@ import msgspec
 from ledger.journal.directory import JOURNALS, open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt, Refused, Unavailable
-from ledger.journal.frame import Head, Source, check_next, decode_frame, place_text, seq_of
-from ledger.journal.manifest import MANIFEST, HeadRecord, SegmentManifest
+from ledger.journal.frame import Head, Source, check_next, decode_frame, place_text
+from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import owner_of
 from ledger.journal.segments import SEGMENTS, Item, JournalDirectory, SegmentFile, copy_items
 
@@ -167,10 +167,15 @@ def _verify_lone_segment(check: _Check, path: Path) -> None:
     segment = SegmentFile(path, int(path.stem) if path.stem.isdigit() else 0)
     partition_path = path.parent.parent
     try:
-        directory = JournalDirectory.read(partition_path)
-        origin = directory.origin if segment.first_seq == directory.origin.seq + 1 else None
         if segment.sealed():
-            origin = segment.manifest().before.head()
+            directory = _described_by(segment.manifest(), partition_path)
+            origin = directory.origin
+        else:
+            directory = JournalDirectory.read(partition_path)
+            origin = directory.origin if segment.first_seq == directory.origin.seq + 1 else None
+    except FileNotFoundError:
+        check.problem(path, "", "neither it nor its directory has a manifest: of which journal is it?")
+        return
     except _FAULTS as error:
         check.found(error, path)
         return
@@ -179,6 +184,14 @@ def _verify_lone_segment(check: _Check, path: Path) -> None:
     walk.segment(segment, sealed=segment.sealed(), walk_structure=segment.sealed() or not live)
     walk.report()
     check.notices.append(f"{path} was verified by itself: that other segments join it was not looked at")
+
+
+def _described_by(manifest: SegmentManifest, path: Path) -> JournalDirectory:
+    """The journal that a sealed segment says it is part of: it may have been carried elsewhere without the rest."""
+    whole = PartitionManifest(
+        manifest.format, manifest.lineage, manifest.journal, manifest.partition, manifest.before
+    )
+    return JournalDirectory(path, whole)
 
 
 @final
@@ -251,14 +264,14 @@ class _Walk:
             return 0
         try:
             source = self._directory.source(segment.path)
-            from_seq = 0
-            while items := copy_items(handle, from_seq, _BATCH_BYTES_MAX, _BATCH_FRAMES_MAX):
+            from_key = bytes(8)
+            while items := copy_items(handle, from_key, _BATCH_BYTES_MAX, _BATCH_FRAMES_MAX):
                 for item in items:
                     self._frame(item, source)
                 read = sum(len(value) for _, value in items)
                 self._check.done(read)
                 total += read
-                from_seq = seq_of(items[-1][0]) + 1
+                from_key = items[-1][0] + b"\0"  # the next possible key, whatever damage made of this one
         except _FAULTS as error:
             self._check.found(error, segment.path)
             self._break()

@@ -188,6 +188,14 @@ def test_a_snapshot_or_what_it_bridges_can_be_crossed() -> None:
     assert feed.take(snapshot(100, [(10003, 1)], ASKS)) == SNAPSHOT
 
 
+def test_a_snapshot_of_a_book_that_is_still_crossed_is_not_recorded_again() -> None:
+    feed = opened()
+    feed.take(delta(101, 101, [(10003, 1)]))
+    assert feed.take(snapshot(200, [(10004, 1)], ASKS)) == SNAPSHOT
+    assert feed.take(snapshot(201, BIDS, ASKS)) == SNAPSHOT
+    assert feed.take(snapshot(202, [(10004, 1)], ASKS)) == [*SNAPSHOT, "BOOK_CROSSED"]
+
+
 @pytest.mark.parametrize("which", [TradingPhase.AUCTION, TradingPhase.PRE_OPEN, TradingPhase.HALTED])
 def test_crossing_is_normal_outside_continuous_trading_and_judged_when_it_begins(which) -> None:
     feed = opened()

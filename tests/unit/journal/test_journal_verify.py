@@ -67,6 +67,31 @@ def test_a_partition_and_a_segment_are_verified_by_themselves(tmp_path: Path) ->
         assert "by itself" in report.notices[0]
 
 
+def test_a_sealed_segment_carried_elsewhere_is_verified_by_its_manifest(tmp_path: Path) -> None:
+    write_journal(tmp_path / "data", [2] * 60, segment_bytes_max=SMALL, size=1000)
+    middle, *_, newest = segment_paths(tmp_path / "data")[1:]
+    for path in (middle, middle.with_suffix(".json"), newest):
+        shutil.copy(path, tmp_path)
+    report = verify(tmp_path / middle.name)
+    assert report.ok
+    assert report.heads[0].events == report.heads[0].head.seq - int(middle.stem) + 1
+    assert "of which journal" in whats(verify(tmp_path / newest.name))
+
+
+def test_any_changed_byte_of_a_segment_is_found_or_was_of_no_use(tmp_path: Path) -> None:
+    frames = write_journal(tmp_path, [3] * 40, size=30)
+    path = segment_paths(tmp_path)[0]
+    whole = path.read_bytes()
+    found = 0
+    for index in range(0, len(whole), 149):
+        path.write_bytes(whole[:index] + bytes([whole[index] ^ 0x55]) + whole[index + 1 :])
+        report = verify(tmp_path)
+        found += not report.ok
+        if report.ok:
+            assert (report.heads[0].head, report.heads[0].frames) == (frames[-1].head, 40)
+    assert found > 30
+
+
 @pytest.mark.parametrize("where", ["nothing", "file.txt"])
 def test_what_is_no_journal_is_refused(tmp_path: Path, where: str) -> None:
     (tmp_path / "file.txt").write_text("")

@@ -1,0 +1,170 @@
+"""Putting a running ledger together: one engine, its doors, its publications; from the first byte read to a clean stop.
+
+Order of a start: own the data directory, recover the journals, bind the doors, make the new epoch durable, say ready.
+Order of a stop: take no more messages, decide and sync what was taken, let the answers leave, write the heads.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, final
+
+import msgspec
+import trio
+import zmq
+
+from ledger import egress, ingress
+from ledger.config import Settings
+from ledger.domain.context import OrderRules
+from ledger.endpoints import write_endpoints
+from ledger.engine import Engine, EngineSettings
+from ledger.journal import DataDirectory, StorageError, create_or_open
+from ledger.views import position_row
+
+DRAIN_S: Final = 4.0
+"""How long a stop may take to decide, sync and answer what was taken; a supervisor gives 5 s."""
+Say = Callable[[str], None]
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What the engine takes from the configuration."""
+    journal, engine, order = settings.journal, settings.engine, settings.order
+    return EngineSettings(
+        segment_bytes_max=journal.trading.segment_bytes_max,
+        map_size_bytes=journal.trading.map_size_bytes,
+        market_sync_s=journal.market.sync_interval_ms / 1000,
+        turns_max=engine.turns_max,
+        queue_max=engine.queue_max,
+        queue_reserved=engine.queue_reserved,
+        frame_bytes_max=engine.frame_bytes_max,
+        idempotence_window_ns=engine.idempotence_window_s * 10**9,
+        clock_step_max_ns=settings.clock.max_step_ms * 10**6,
+        rules=OrderRules(order.max_outstanding_replaces, order.replace_unacked, order.replace_filled),
+    )
+
+
+@final
+class Ledger:
+    """One process with one partition, its doors and its publications."""
+
+    def __init__(self, settings: Settings, data: Path, say: Say) -> None:
+        self._settings = settings
+        self._data = data
+        self._say = say
+        """Where sentences for people go (standard error)."""
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._stop = trio.Event()
+
+    def stop(self) -> None:
+        """Begin a clean stop; safe to call again."""
+        self._stop.set()
+
+    async def serve(self, on_ready: Callable[[dict[str, Any]], None]) -> int:
+        """Run until `stop` or a signal; the exit code. Raises Rejected, Corrupt or StorageError if it cannot start."""
+        # The writer's thread gives the interpreter back after each sync; at Python's 5 ms it would wait for it.
+        sys.setswitchinterval(self._settings.engine.switch_interval_us / 1e6)
+        directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
+        heads = None
+        try:
+            heads = await self._serve(directory, on_ready)
+        finally:
+            directory.close(heads)
+            self._context.destroy(linger=0)
+        return 0 if heads is not None else 1
+
+    async def _serve(self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None]) -> Any:
+        doors = self._settings.doors
+        # Ports first: a busy one is told before a long recovery.
+        bound = ingress.bind_doors(
+            self._context,
+            host=doors.host,
+            base_port=doors.base_port,
+            message_bytes_max=doors.message_bytes_max,
+        )
+        publisher = egress.bind_publisher(
+            self._context,
+            host=doors.host,
+            base_port=doors.base_port,
+            publish_format=doors.publish_format,
+            market_data_hwm=doors.market_data_hwm,
+            order_events_hwm=doors.order_events_hwm,
+            position_row=position_row,
+        )
+        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher)
+        engine.open(trio.lowlevel.current_trio_token())
+        # What recovery built lives for long: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        engine.endpoints = {name: endpoint for name, (_, endpoint) in bound.items()} | publisher.endpoints
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch_signals)
+                await nursery.start(engine.run)
+                nursery.start_soon(self._tell_failure, engine)
+                nursery.start_soon(publisher.run)
+                serving = [
+                    await nursery.start(
+                        functools.partial(ingress.serve_door, batch_max=doors.batch_max), socket, name, engine
+                    )
+                    for name, (socket, _) in bound.items()
+                ]
+                self._announce(directory, engine, on_ready)
+                await self._stop.wait()
+                with trio.move_on_after(DRAIN_S):
+                    for door in serving:
+                        door.stop_taking()
+                    engine.stop()
+                    await engine.wait_ended()
+                    with suppress(StorageError):
+                        await engine.wait_durable()
+                    for door in serving:
+                        await door.wait_delivered()
+                nursery.cancel_scope.cancel()
+        finally:
+            heads = engine.close()
+        self._say(
+            f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
+        )
+        return heads
+
+    async def _tell_failure(self, engine: Engine) -> None:
+        await engine.wait_failed()
+        self._say(f"READ ONLY: {engine.failed}")
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                self._say(f"{signal.Signals(number).name}: stopping")
+                self.stop()
+
+    def _announce(
+        self, directory: DataDirectory, engine: Engine, on_ready: Callable[[dict[str, Any]], None]
+    ) -> None:
+        directory.announce(engine.endpoints["commands"])
+        write_endpoints(self._data, directory.lineage, engine.endpoints)
+        for name, recovered in engine.recovered.items():
+            rate = f", {recovered.events / recovered.seconds:,.0f}/s" if recovered.events > 10_000 else ""
+            self._say(f"recovered {recovered.events:,} {name} events in {recovered.seconds:.2f} s{rate}")
+        on_ready(
+            {
+                "lineage": directory.lineage,
+                "data": str(self._data),
+                "endpoints": engine.endpoints,
+                "place": f"trading/0:{engine.open_trading.durable_seq}",
+                "epoch": engine.epoch,
+            }
+        )
+
+    def _places(self, engine: Engine) -> str:
+        return f"trading/0:{engine.open_trading.durable_seq} market/0:{engine.open_market.durable_seq}"
+
+
+def ready_line(about: dict[str, Any]) -> str:
+    """The line that scripts wait for on standard output."""
+    return f"ready {msgspec.json.encode(about).decode()}"

@@ -1,0 +1,106 @@
+"""`ledger cancel`: ask the venue to cancel orders; says which, and why it was done stands in the journal."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from typing import Annotated, Any, Final
+
+import uuid_utils
+from cyclopts import App, Parameter
+
+from ledger.cli.exits import GOOD, REFUSED, refused
+from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, where
+from ledger.cli.output import print_json
+from ledger.cli.talk import Talk
+from ledger.errors import Rejected
+
+app = App(name="ledger cancel", help="Ask the venue to cancel orders.", version_flags=[])
+
+ORDER_ID: Final = re.compile(r"\d+-\d+\Z")
+CLAIM_MAX: Final = 256
+
+
+@app.default
+def cancel(
+    *orders: str,
+    symbol: Annotated[str, Parameter(help="Of the client_order_ids; or only this symbol, with --open.")] = "",
+    open: Annotated[bool, Parameter(help="Every open order that the filters leave.", negative=())] = False,  # noqa: A002
+    strategy: Annotated[str, Parameter(help="With --open: only this strategy.")] = "",
+    reason: Reason = "",
+    as_json: Json = False,
+    connect: Connect = "",
+    data: Data = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> int:
+    """Cancel ORDER..., each an order_id such as 0-123, or a client_order_id with --symbol; or all with --open.
+
+    Exit 2 if the ledger refused one; the others are asked for all the same.
+    """
+    if bool(orders) == open:
+        return refused("name the orders, or give --open (with --strategy or --symbol to narrow it)")
+    reason = reason or _asked()
+    if not reason:
+        return refused("a cancel needs a reason", 'add --reason "why"')
+    with Talk(where(connect, data, config, sets)) as talk:
+        rows = (
+            _open_orders(talk, strategy, symbol) if open else [_order(talk, each, symbol) for each in orders]
+        )
+        claim = f"{getpass.getuser()}: {reason}"[:CLAIM_MAX]
+        answers = list(talk.send("commands", [_command(row, claim) for row in rows]))
+    if as_json:
+        for row, answer in zip(rows, answers, strict=True):
+            print_json({"order": row["order_id"], **answer})
+    else:
+        _echo(rows, answers, reason)
+    return GOOD if all(answer["type"] == "Committed" for answer in answers) else REFUSED
+
+
+def _asked() -> str:
+    if not sys.stdin.isatty():
+        return ""
+    print("reason: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _open_orders(talk: Talk, strategy: str, symbol: str) -> list[dict[str, Any]]:
+    filters = {"strategy": strategy, "symbol": symbol, "open": "true"}
+    return list(talk.rows("orders", **{name: value for name, value in filters.items() if value}))
+
+
+def _order(talk: Talk, named: str, symbol: str) -> dict[str, Any]:
+    if symbol:
+        rows = list(talk.rows("order", symbol=symbol, client_order_id=named))
+    elif ORDER_ID.match(named):
+        rows = list(talk.rows("order", order_id=named))
+    else:
+        raise Rejected(f"{named} is no order_id such as 0-123", "add --symbol for a client_order_id")
+    if not rows:
+        raise Rejected(f"there is no order {named}", "`ledger show orders --open` lists them")
+    return rows[0]
+
+
+def _command(row: dict[str, Any], claim: str) -> dict[str, Any]:
+    command_id = uuid_utils.uuid7()
+    return {
+        "type": "CancelOrder",
+        "command_id": str(command_id),
+        "symbol": row["symbol"],
+        "client_order_id": f"cancel-{command_id.hex}",
+        "orig_client_order_id": row["client_order_id"],
+        "on_behalf_of": claim,
+    }
+
+
+def _echo(rows: list[dict[str, Any]], answers: list[dict[str, Any]], reason: str) -> None:
+    asked = 0
+    for row, answer in zip(rows, answers, strict=True):
+        name = f"{row['order_id']} {row['side']} {row['leaves_qty']} of {row['symbol']} ({row['client_order_id']})"
+        if answer["type"] == "Committed":
+            asked += 1
+            print(f"cancel asked for {name} at {answer['place']}")
+        else:
+            print(f"refused for {name}: {answer['name']}: {answer['detail']}", file=sys.stderr)
+    print(f"{asked} of {len(rows)} cancels asked for, because: {reason}")

@@ -1,0 +1,44 @@
+"""`ledger serve`: run a ledger until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import trio
+from cyclopts import App
+
+from ledger.app import Ledger, ready_line
+from ledger.cli.options import ConfigFile, Data, Sets
+from ledger.config import load
+from ledger.errors import Rejected
+from ledger.journal import StorageError
+
+app = App(name="serve", help="Run a ledger: journal, doors, publications.")
+
+
+@app.default
+def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) -> int:
+    """Run a ledger until SIGINT or SIGTERM. Prints one line, `ready {json}`, when it takes commands.
+
+    A second serve on the same data, another format, a busy port or a read-only disk is refused in one line, exit 2.
+    """
+    loaded = load(config, sets or ())
+    for notice in loaded.notices:
+        say(f"notice: {notice}")
+    directory = data.absolute() if data is not None else loaded.data
+    try:
+        return trio.run(Ledger(loaded.settings, directory, say).serve, _print_ready)
+    except (
+        StorageError
+    ) as error:  # at a start a disk that cannot be written is to be mended, like a wrong setting
+        raise Rejected(error.what, error.hint) from error
+
+
+def say(sentence: str) -> None:
+    """A sentence for people, on standard error."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _print_ready(about: dict[str, Any]) -> None:
+    print(ready_line(about), flush=True)

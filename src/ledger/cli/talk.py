@@ -1,0 +1,113 @@
+"""A short talk with a running ledger in JSON, as any program in any language would have it.
+
+The commands of a person send few messages and want the ledger's own words back, so they need neither the client
+library's window nor its scales; what they send goes out as it is written. Sent again after a silence with the same
+ids, so nothing is applied twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self, final
+
+import msgspec
+import zmq
+
+from ledger.cli.options import Where
+from ledger.endpoints import read_endpoints
+from ledger.errors import Rejected, Unavailable
+
+BATCH: Final = 256
+"""Messages sent together."""
+PAGE: Final = 5000
+_RESEND_MS: Final = 2000
+_CURE: Final = "start one with `ledger serve`, or name another with --connect or --data"
+
+
+@final
+class Talk:
+    """Sockets to the doors of one ledger, opened when first used; a context manager."""
+
+    def __init__(self, place: Where, timeout_s: float = 10.0) -> None:
+        self._place = place
+        self._timeout_ms = int(timeout_s * 1000)
+        self._context = zmq.Context()
+        self._sockets: dict[str, zmq.Socket[bytes]] = {}
+        self._endpoints: Mapping[str, str] = {}
+        self._queries = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        for socket in self._sockets.values():
+            socket.close(0)
+        self._context.term()
+
+    def rows(self, what: str, **filters: str) -> Iterator[dict[str, Any]]:
+        """Every row of a question, page after page; raises Rejected for a question that cannot be asked."""
+        cursor = ""
+        while True:
+            page = self._ask(what, filters, cursor)
+            yield from page["rows"]
+            cursor = page["cursor"]
+            if not cursor:
+                return
+
+    def _ask(self, what: str, filters: Mapping[str, str], cursor: str, door: str = "query") -> dict[str, Any]:
+        self._queries += 1
+        query = {
+            "type": "Query",
+            "id": str(self._queries),
+            "what": what,
+            "filters": dict(filters),
+            "cursor": cursor,
+            "limit": PAGE,
+        }
+        page = self._exchange(door, query)
+        if page.get("type") != "Page":
+            raise Rejected(page.get("detail", "the ledger refused the question"))
+        return page
+
+    def send(self, door: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The answers to JSON messages, in their order; `door` is commands, reports or market."""
+        for start in range(0, len(messages), BATCH):
+            yield from self._exchange(door, list(messages[start : start + BATCH]))
+
+    def _exchange(self, door: str, message: Any) -> Any:
+        payload = msgspec.json.encode(message)
+        waited = 0
+        while waited < self._timeout_ms:
+            socket = self._socket(door)
+            socket.send(payload)
+            if socket.poll(min(_RESEND_MS, self._timeout_ms - waited)):
+                return msgspec.json.decode(socket.recv())
+            waited += _RESEND_MS
+            self._sockets.pop(door).close(0)  # an old answer must not be taken for the next one
+        doubt = "" if door == "query" else "; what was sent may or may not have happened: send the same again"
+        raise Unavailable(f"no answer from the {door} door of {self._place}{doubt}", _CURE)
+
+    def _socket(self, door: str) -> zmq.Socket[bytes]:
+        socket = self._sockets.get(door)
+        if socket is None:
+            endpoint = self._endpoint(door)
+            socket = self._context.socket(zmq.DEALER)
+            socket.linger = 0
+            socket.connect(endpoint)
+            self._sockets[door] = socket
+        return socket
+
+    def _endpoint(self, door: str) -> str:
+        if self._place.data is not None:
+            self._endpoints = read_endpoints(self._place.data).endpoints
+        elif door == "commands":
+            return f"tcp://{self._place.connect}"
+        elif not self._endpoints:
+            self._endpoints = self._ask("endpoints", {}, "", door="commands")["rows"][0]
+        return self._endpoints[door]

@@ -1,0 +1,365 @@
+"""The engine's own keys: journal, engine, clock, doors, order, book, session, risk, recovery, logging."""
+
+from typing import Annotated, Literal, final
+
+import msgspec
+
+from ledger.config.note import Refused, acts, planned, switch
+
+
+@final
+class TradingJournal(msgspec.Struct, frozen=True):
+    """The journal of orders, fills, positions and control: synced before every answer."""
+
+    commit: Annotated[
+        Literal["lmdb", "wal"],
+        acts(
+            "Where a frame becomes durable: `lmdb`, or `wal` once the write-ahead file exists.",
+            not_yet=("wal",),
+        ),
+    ] = "lmdb"
+    segment_bytes_max: Annotated[
+        int, acts("A segment is sealed at this size, and at every UTC day.", "bytes", least=1 << 20)
+    ] = 1 << 30
+    map_size_bytes: Annotated[
+        int, acts("Address space of one segment's LMDB map; sparse, not disk.", "bytes", least=1 << 24)
+    ] = 1 << 36
+
+
+@final
+class MarketJournal(msgspec.Struct, frozen=True):
+    """The journal of books, trades and quotes: synced behind."""
+
+    sync_interval_ms: Annotated[
+        int,
+        acts(
+            "Longest time between two syncs; its acknowledgements wait for it.",
+            "ms",
+            seed="S-50",
+            least=1,
+            most=10_000,
+        ),
+    ] = 50
+    segment_bytes_max: Annotated[
+        int, acts("A segment is sealed at this size, and at every UTC day.", "bytes", least=1 << 20)
+    ] = 1 << 30
+    map_size_bytes: Annotated[
+        int, acts("Address space of one segment's LMDB map; sparse, not disk.", "bytes", least=1 << 24)
+    ] = 1 << 36
+
+
+@final
+class Journal(msgspec.Struct, frozen=True):
+    """The append-only log on disk, which is the audit log."""
+
+    data: Annotated[
+        str,
+        acts(
+            "Directory of the journal. A relative one counts from the checkout when it is the default or stands in "
+            "config/ledger.yaml, else from the current directory.",
+            "path",
+        ),
+    ] = "journal/data"
+    trading: TradingJournal = TradingJournal()
+    market: MarketJournal = MarketJournal()
+    reserve_bytes: Annotated[
+        int,
+        acts(
+            "Disk kept for the end: below it new orders get JOURNAL_READ_ONLY while cancels and facts go on.",
+            "bytes",
+            least=0,
+        ),
+    ] = 256 << 20
+
+
+@final
+class Engine(msgspec.Struct, frozen=True):
+    """The turns: how many, how long they may queue, how long their answers are remembered."""
+
+    partitions: Annotated[
+        int,
+        acts(
+            "Partitions of the journal, fixed at its birth; each is one process.",
+            "count",
+            seed="S-52",
+            least=1,
+            most=1024,
+            most_now=1,
+        ),
+    ] = 1
+    turns_max: Annotated[
+        int, acts("Turns run before other tasks get the processor.", "turns", least=1, most=65_536)
+    ] = 256
+    queue_max: Annotated[
+        int, acts("Inputs that may wait; past it commands are answered OVERLOADED.", "inputs", least=1)
+    ] = 65_536
+    queue_reserved: Annotated[
+        int, acts("Further room that only cancels and the kill switch may use.", "inputs", least=1)
+    ] = 4096
+    frame_bytes_max: Annotated[
+        int, acts("Size at which an open frame is full and turns wait.", "bytes", least=1 << 16, most=8 << 20)
+    ] = 8 << 20
+    idempotence_window_s: Annotated[
+        int,
+        acts(
+            "A command_id older than this is refused (COMMAND_ID_EXPIRED), never applied.",
+            "s",
+            least=60,
+            outcome=True,
+        ),
+    ] = 604_800
+    switch_interval_us: Annotated[
+        int,
+        acts(
+            "How long a Python thread may keep the interpreter from another in `serve`.",
+            "us",
+            least=50,
+            most=5000,
+        ),
+    ] = 300
+
+
+@final
+class Clock(msgspec.Struct, frozen=True):
+    """What a jump of the machine's clock does."""
+
+    max_step_ms: Annotated[
+        int,
+        acts(
+            "A step beyond this refuses new orders until it is confirmed; also how far ahead a command_id may be.",
+            "ms",
+            least=1,
+            outcome=True,
+        ),
+    ] = 5000
+
+
+@final
+class Curve(msgspec.Struct, frozen=True):
+    """CURVE keys of the doors; without them the doors listen on loopback only."""
+
+    enabled: Annotated[
+        bool, switch("Doors take only clients whose public key is authorised.", seed="S-43")
+    ] = False
+    secret_key_file: Annotated[str, planned("File with the doors' secret key.", "path", seed="S-43")] = ""
+    authorized_keys_dir: Annotated[
+        str,
+        planned("Directory of the clients' public keys; a file's name is the actor.", "path", seed="S-43"),
+    ] = ""
+
+
+@final
+class Doors(msgspec.Struct, frozen=True):
+    """The sockets: partition p's doors are at base_port + 10 p."""
+
+    host: Annotated[
+        str,
+        acts(
+            "Address that the doors bind; anything but loopback needs CURVE keys.", seed="S-43", form="name"
+        ),
+    ] = "127.0.0.1"
+    base_port: Annotated[
+        int,
+        acts(
+            "Port of market_data_pub; the other doors follow it. 0 takes free ports.",
+            "port",
+            least=0,
+            most=65_000,
+        ),
+    ] = 5555
+    message_bytes_max: Annotated[
+        int, acts("A larger message is not read; its sender is cut off.", "bytes", least=1024, most=1 << 30)
+    ] = 16 << 20
+    batch_max: Annotated[
+        int, acts("Commands or facts that one message may carry.", "inputs", least=1, most=1 << 20)
+    ] = 65_536
+    in_flight_max: Annotated[
+        int, acts("Unanswered inputs of one connection; past it OVERLOADED.", "inputs", least=1)
+    ] = 65_536
+    publish_format: Annotated[
+        Literal["json", "msgpack"], acts("Payload of the two PUB doors.", seed="S-28")
+    ] = "msgpack"
+    market_data_hwm: Annotated[
+        int,
+        acts(
+            "Messages kept for a slow subscriber of market_data_pub before it loses some.",
+            "messages",
+            seed="S-42",
+            least=1,
+        ),
+    ] = 100_000
+    order_events_hwm: Annotated[
+        int,
+        acts(
+            "Messages kept for a slow subscriber of order_events_pub before it loses some.",
+            "messages",
+            seed="S-42",
+            least=1,
+        ),
+    ] = 100_000
+    curve: Curve = Curve()
+
+
+@final
+class Order(msgspec.Struct, frozen=True):
+    """Rules of orders that a desk may choose."""
+
+    max_outstanding_replaces: Annotated[
+        int,
+        acts(
+            "Replaces of one order that may wait for the venue at once.",
+            "requests",
+            least=1,
+            most=64,
+            outcome=True,
+        ),
+    ] = 1
+    replace_unacked: Annotated[
+        bool, acts("Whether an order that the venue has not acknowledged may be replaced.", outcome=True)
+    ] = False
+    replace_filled: Annotated[
+        bool, acts("Whether a filled order may be replaced to a larger quantity.", outcome=True)
+    ] = False
+    ack_timeout_ms: Annotated[
+        int,
+        acts(
+            "An order unacknowledged for longer becomes unconfirmed; it is never rejected by guess.",
+            "ms",
+            least=1,
+            outcome=True,
+        ),
+    ] = 5000
+    tif_grace_ms: Annotated[
+        int,
+        planned(
+            "Wait after the close before a DAY order is expired here.",
+            "ms",
+            least=0,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 60_000
+    ioc_timeout_ms: Annotated[
+        int,
+        planned(
+            "An IOC or FOK without an outcome for longer is asked for.",
+            "ms",
+            least=1,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 5000
+    gtc_max_days: Annotated[
+        int,
+        planned(
+            "A GTC order older than this raises an alert; its state stays.",
+            "days",
+            least=1,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 90
+
+
+@final
+class Book(msgspec.Struct, frozen=True):
+    """Rules of symbol books."""
+
+    crossed_max_ms: Annotated[
+        int,
+        planned(
+            "A book crossed for longer becomes STALE and asks for a snapshot.",
+            "ms",
+            least=1,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 1000
+    deltas_buffered_max: Annotated[
+        int,
+        planned(
+            "Deltas kept while a book waits for its snapshot.",
+            "deltas",
+            least=1,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 10_000
+
+
+@final
+class Session(msgspec.Struct, frozen=True):
+    """Sessions of people and programs."""
+
+    ttl_s: Annotated[
+        int,
+        planned(
+            "A session ends when nothing renewed it for this long; the seed's sessions.ttl_seconds sets it.",
+            "s",
+            seed="S-29",
+            least=1,
+            outcome=True,
+        ),
+    ] = 28_800
+    expiry: Annotated[
+        Literal["sliding", "absolute"],
+        planned(
+            "`sliding`: every message renews it; `absolute`: it ends ttl_s after it began.",
+            seed="S-29",
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = "sliding"
+    timeout_ms: Annotated[
+        int,
+        planned(
+            "A session is lost when neither message nor heartbeat came for this long.",
+            "ms",
+            least=1,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 30_000
+    cancel_on_disconnect: Annotated[
+        bool, planned("Whether a lost session's open orders are cancelled.", fixed_now=True, outcome=True)
+    ] = False
+
+
+@final
+class Risk(msgspec.Struct, frozen=True):
+    """Pre-trade checks that are settings; limits themselves are journaled commands."""
+
+    duplicate_window_ms: Annotated[
+        int,
+        planned(
+            "Equal orders of one strategy inside this window are refused; 0 is off.",
+            "ms",
+            least=0,
+            fixed_now=True,
+            outcome=True,
+        ),
+    ] = 0
+    mark_age_max_ms: Annotated[
+        int,
+        planned("A mark older than this is no reference price.", "ms", least=1, fixed_now=True, outcome=True),
+    ] = 5000
+
+
+@final
+class Recovery(msgspec.Struct, frozen=True):
+    """What a restart asks of the operator."""
+
+    require_confirmation: Annotated[
+        bool, acts("Whether a restarted ledger refuses new orders until `ledger confirm`.", outcome=True)
+    ] = False
+
+
+@final
+class Logging(msgspec.Struct, frozen=True):
+    """What the processes write to standard error; never a line per event."""
+
+    format: Annotated[Literal["console", "json"], acts("Lines for people or for machines.")] = "console"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        acts("The least serious line that is written.", refused={"warn": Refused("", "write warning")}),
+    ] = "info"

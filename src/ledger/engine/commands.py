@@ -1,0 +1,96 @@
+"""What each command asks of its entity: which state `decide` gets to see, and which id the answer names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from ledger.domain import control, order
+from ledger.domain.codes import Code
+from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
+from ledger.domain.context import PARTITION_SHIFT, Rejection
+from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
+from ledger.domain.outcome import Repeated
+from ledger.fold import Outcome
+
+if TYPE_CHECKING:
+    from ledger.engine.partition import Partition
+
+Decided = Sequence[Any] | Rejection | Repeated
+
+
+@final
+class CommandTurns:
+    """Commands of one partition."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self.order_id = 0
+        """Of the order that the last command was about; 0 for none."""
+        self._decide: dict[type, Callable[[Any], Decided]] = {
+            DefineInstrument: self._define_instrument,
+            DefineStrategy: self._define_strategy,
+            SubmitOrder: self._submit,
+            CancelOrder: self._change,
+            ReplaceOrder: self._change,
+        }
+
+    def decide(self, command: Any) -> Decided:
+        """Events, a Rejection, or what the same request became under another command_id."""
+        self.order_id = 0
+        return self._decide[type(command)](command)
+
+    def order_id_of(self, known: Outcome) -> int:
+        """The order_id that the answer to a known command names."""
+        event, partition = known.event, self._partition.trading.partition
+        if type(event) is OrderSubmitted:
+            return partition << PARTITION_SHIFT | known.seq
+        if type(event) is CancelRequested or type(event) is ReplaceRequested:
+            state = self._partition.trading.orders.get((event.symbol, event.order))
+            return state.terms.order_id if state is not None else 0
+        return 0
+
+    def _define_instrument(self, command: DefineInstrument) -> Decided:
+        partition = self._partition
+        partition.current = ("control", f"instrument/{command.symbol}")
+        state = partition.trading.instruments.get(command.symbol)
+        return control.decide_instrument(state, command, partition.context)
+
+    def _define_strategy(self, command: DefineStrategy) -> Decided:
+        partition = self._partition
+        partition.current = ("control", f"strategy/{command.strategy_id}")
+        state = partition.trading.strategies.get(command.strategy_id)
+        return control.decide_strategy(state, command, partition.context)
+
+    def _submit(self, command: SubmitOrder) -> Decided:
+        partition = self._partition
+        fold, context = partition.trading, partition.context
+        symbol, first = command.symbol, command.client_order_id
+        partition.current = ("order", f"{symbol}/{first}")
+        context.instrument = fold.instruments.get(symbol)
+        context.strategy = fold.strategies.get(command.strategy_id)
+        state = fold.orders.get((symbol, first))
+        owner = None
+        if state is None:
+            key = fold.order_of_id.get((symbol, first))
+            owner = fold.orders.get(key) if key is not None else None
+        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]
+
+    def _change(self, command: CancelOrder | ReplaceOrder) -> Decided:
+        partition = self._partition
+        fold, context = partition.trading, partition.context
+        symbol = command.symbol
+        context.instrument = fold.instruments.get(symbol)
+        context.strategy = None
+        key = fold.find_order(symbol, command.orig_client_order_id)
+        state = fold.orders.get(key) if key is not None else None
+        partition.current = ("order", f"{symbol}/{key[1] if key else command.orig_client_order_id}")
+        if type(command) is ReplaceOrder and partition.is_quarantined():
+            name = partition.current[1]
+            detail = f"order {name} is set aside after a fault; cancel it, or have it released"
+            return Rejection(Code.QUARANTINED, detail)
+        taken = fold.find_order(symbol, command.client_order_id)
+        owner = fold.orders.get(taken) if taken is not None else None
+        if state is not None:
+            self.order_id = state.terms.order_id
+        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]

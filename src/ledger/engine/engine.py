@@ -1,0 +1,515 @@
+"""The engine of one partition: recovery, the dispatcher of its turns, the two writers, and the gate of its answers.
+
+Doors hand in batches; the dispatcher runs their turns; whenever the writer's thread is free the open frame goes to
+it. When a frame is durable its answers leave and its events are published. On the first storage error the partition
+stops taking anything (fail-stop) and serves reads from what is durable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, final
+
+import trio
+from msgspec import Struct
+
+import actors
+from ledger.domain.codes import Code
+from ledger.domain.commands import CancelOrder
+from ledger.domain.context import Instrument, OrderRules
+from ledger.domain.events import EngineStarted, MarketTailLost
+from ledger.domain.order_state import is_open
+from ledger.domain.position import PositionState
+from ledger.engine.open_frame import OpenJournal
+from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
+from ledger.engine.queries import Views
+from ledger.engine.recovery import Replayed, first_seq_of_start, replay
+from ledger.fold import MarketFold, TradingFold
+from ledger.journal import (
+    Commit,
+    DataDirectory,
+    Frame,
+    Head,
+    JournalFull,
+    LmdbCommit,
+    StorageError,
+    WriterThread,
+)
+from ledger.views import Row
+from ledger.wire import Answer, Refused, Unavailable
+
+VERSION: Final = "0.1.0"
+READERS_CHECKED_EVERY_S: Final = 10.0
+FULL_AT: Final = 0.5
+"""Share of frame_bytes_max at which an open frame counts as full: sizes are estimates."""
+Reply = Callable[[list[Answer]], None]
+
+
+class Publisher(Protocol):
+    """Where events go once they may be seen."""
+
+    def publish(
+        self,
+        journal: str,
+        epoch: int,
+        first_seq: int,
+        events: Sequence[Any],
+        positions: Sequence[tuple[int, PositionState]],
+        durable_seq: int,
+        instruments: dict[str, Instrument],
+    ) -> None:
+        """Send what somebody subscribed to; never blocks, never raises."""
+        ...
+
+
+@final
+class EngineSettings(Struct, frozen=True):
+    """What the engine takes from the configuration."""
+
+    segment_bytes_max: int
+    map_size_bytes: int
+    market_sync_s: float
+    turns_max: int
+    queue_max: int
+    queue_reserved: int
+    frame_bytes_max: int
+    idempotence_window_ns: int
+    clock_step_max_ns: int
+    rules: OrderRules
+
+
+@final
+class Engine:
+    """One partition, from `open` to `close`. All methods belong to the trio thread."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        partition: int,
+        settings: EngineSettings,
+        *,
+        publisher: Publisher | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self.directory = directory
+        self.number = partition
+        self.settings = settings
+        self.endpoints: dict[str, str] = {}
+        """The doors, by name; set by the owner before `run`, told to whoever asks."""
+        self.recovered: dict[str, Replayed] = {}
+        self._publisher = publisher
+        self._clock = clock
+        self._entities = actors.Entities()
+        self._commits: dict[str, Commit] = {}
+        self._writers: dict[str, WriterThread] = {}
+        self._sent: dict[str, deque[tuple[int, list[Any], list[tuple[int, PositionState]]]]] = {}
+        self._failed: Exception | None = None
+        self._stopped = trio.Event()
+        self._ended = trio.Event()
+        self.faults = 0
+
+    # ---- start ---------------------------------------------------------------------------------------------
+
+    def open(self, token: trio.lowlevel.TrioToken) -> None:
+        """Recover both journals, begin a new epoch in both; returns when that is durable. Blocks: call it in a thread
+        only if nothing else of this engine is used meanwhile.
+
+        Raises Corrupt, StorageError.
+        """
+        heads = {name: self._open_commit(name) for name in ("trading", "market")}
+        for name in heads:
+            self.recovered[name] = replay(self.directory.path, name, self.number, entities=self._entities)
+        trading, market = self.recovered["trading"].fold, self.recovered["market"].fold
+        assert isinstance(trading, TradingFold)
+        assert isinstance(market, MarketFold)
+        epoch = max(head.epoch for head in heads.values()) + 1
+        self.epoch = epoch
+        opened = {name: self._open_journal(name, head, epoch) for name, head in heads.items()}
+        self.open_trading, self.open_market = opened["trading"], opened["market"]
+        trading.keeps_changes = self._publisher is not None
+        limits = Limits(
+            idempotence_window_ns=self.settings.idempotence_window_ns,
+            clock_step_max_ns=self.settings.clock_step_max_ns,
+            rules=self.settings.rules,
+        )
+        self.partition = Partition(
+            trading,
+            market,
+            self.open_trading,
+            self.open_market,
+            limits,
+            Views(trading, market, self._describe, self._doors),
+        )
+        self.dispatcher = actors.Dispatcher(
+            self._entities,
+            self.partition.behaviours(),
+            limit=self.settings.queue_max,
+            reserved=self.settings.queue_reserved,
+            turns_max=self.settings.turns_max,
+            on_fault=self._on_fault,
+            after_batch=self._after_batch,
+        )
+        for name, commit in self._commits.items():
+            writer = self._start_writer(name, commit, token)
+            self._writers[name] = writer
+            opened[name].attach(writer)
+        self._begin_epoch(heads["market"])
+
+    def _open_commit(self, name: str) -> Head:
+        commit = LmdbCommit(
+            self.directory.journal(name, self.number),
+            segment_bytes_max=self.settings.segment_bytes_max,
+            map_size_bytes=self.settings.map_size_bytes,
+        )
+        self._commits[name] = commit
+        return commit.open()
+
+    def _open_journal(self, name: str, head: Head, epoch: int) -> OpenJournal:
+        self._sent[name] = deque()
+        return OpenJournal(
+            name,
+            epoch=epoch,
+            head=head,
+            first_seq=first_seq_of_start(name, head),
+            clock=self._clock,
+            frame_bytes_max=int(self.settings.frame_bytes_max * FULL_AT),
+            one_at_a_time=name == "trading",
+        )
+
+    def _start_writer(self, name: str, commit: Commit, token: trio.lowlevel.TrioToken) -> WriterThread:
+        journal = self.open_trading if name == "trading" else self.open_market
+
+        def on_durable(head: Head, frames: Sequence[Frame]) -> None:
+            token.run_sync_soon(self._became_durable, journal, head, len(frames))
+
+        def on_failed(error: Exception) -> None:
+            token.run_sync_soon(self._fail, error)
+
+        wait = 0.0 if name == "trading" else self.settings.market_sync_s
+        return WriterThread(commit, on_durable=on_durable, on_failed=on_failed, group_wait_s=wait)
+
+    def _begin_epoch(self, market_head: Head) -> None:
+        rules = self.settings.rules
+        started = EngineStarted(
+            self.epoch,
+            VERSION,
+            {
+                "order.max_outstanding_replaces": rules.max_outstanding_replaces,
+                "order.replace_unacked": rules.replace_unacked,
+                "order.replace_filled": rules.replace_filled,
+                "engine.idempotence_window_s": self.settings.idempotence_window_ns // 10**9,
+                "clock.max_step_ms": self.settings.clock_step_max_ns // 10**6,
+            },
+        )
+        self.partition.commit_trading([started])
+        lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
+        self.partition.commit_market([started, *lost])
+        self._entities.install()
+        self._after_batch()
+
+    # ---- inputs --------------------------------------------------------------------------------------------
+
+    def submit_nowait(
+        self, door: str, inputs: list[Any], *, actor: str, received_at_ns: int, reply: Reply
+    ) -> None:
+        """Take one message's inputs; `reply` is called once, with an answer for each, when they may be seen.
+
+        Never raises: what finds no room is answered OVERLOADED or Unavailable at once, cancels may use the reserved
+        room. `reply` is called in this thread and must not raise.
+        """
+        gate = self.open_market if door == "market" else self.open_trading
+        messages = [Arrival(actor, received_at_ns), *inputs]
+
+        def decided(answers: Sequence[object]) -> None:
+            gate.when_durable(lambda: reply(list(answers[1:])))  # type: ignore[arg-type]
+
+        try:
+            self.dispatcher.submit_nowait(messages, decided)
+        except actors.Overloaded:
+            self._submit_urgent(inputs, messages[0], gate, reply)
+        except actors.Stopped:
+            reply(
+                [
+                    _not_taken(item, "the ledger is stopping; connect again when it runs", 1000)
+                    for item in inputs
+                ]
+            )
+
+    def _submit_urgent(self, inputs: list[Any], arrival: Any, gate: OpenJournal, reply: Reply) -> None:
+        urgent = [index for index, item in enumerate(inputs) if _is_cancel(item)]
+        answers: list[Any] = [
+            _not_taken(item, "more waits than engine.queue_max allows; send it again", 50) for item in inputs
+        ]
+
+        def decided(decided_answers: Sequence[object]) -> None:
+            for index, answer in zip(urgent, decided_answers[1:], strict=True):
+                answers[index] = answer
+            gate.when_durable(lambda: reply(answers))
+
+        if urgent:
+            try:
+                self.dispatcher.submit_nowait(
+                    [arrival, *(inputs[index] for index in urgent)], decided, urgent=True
+                )
+            except (actors.Overloaded, actors.Stopped):
+                reply(answers)
+            return
+        reply(answers)
+
+    def _on_fault(self, message: object, error: Exception) -> object:
+        self.faults += 1
+        return self.partition.fault(message, error)
+
+    # ---- frames --------------------------------------------------------------------------------------------
+
+    def _after_batch(self) -> None:
+        if self._failed is not None:
+            return
+        try:
+            self._send(self.open_market)
+            self._send(self.open_trading)
+        except StorageError as error:
+            self._fail(error)
+            return
+        if self.open_trading.full or self.open_market.full:
+            self.dispatcher.pause()
+
+    def _send(self, journal: OpenJournal) -> None:
+        is_trading = journal is self.open_trading
+        market = self.open_market
+        taken = (
+            journal.take_frame(market.epoch, market.next_seq - 1) if is_trading else journal.take_frame(0, 0)
+        )
+        if taken is None:
+            return
+        draft, events = taken
+        fold = self.partition.trading
+        positions: list[tuple[int, PositionState]] = []
+        if is_trading and fold.changed_positions:
+            positions, fold.changed_positions = fold.changed_positions, []
+        try:
+            journal.submit(draft)
+        except (
+            JournalFull
+        ):  # the disk is behind: keep the frame open, take no more turns until it has caught up
+            journal.untake(events)
+            self.dispatcher.pause()
+            return
+        if self._publisher is None:
+            return
+        if is_trading:
+            self._sent["trading"].append((draft.first_seq, events, positions))
+        else:  # market data leaves at once
+            self._publish(journal, draft.first_seq, events, [])
+
+    def _became_durable(self, journal: OpenJournal, head: Head, frames: int) -> None:
+        journal.became_durable(head, frames)
+        if self._publisher is not None and journal is self.open_trading:
+            sent = self._sent["trading"]
+            while sent and sent[0][0] <= head.seq:
+                self._publish(journal, *sent.popleft())
+        if self._failed is None:
+            self._after_batch()
+            if not (self.open_trading.full or self.open_market.full):
+                self.dispatcher.resume()
+
+    def _publish(
+        self,
+        journal: OpenJournal,
+        first_seq: int,
+        events: list[Any],
+        positions: list[tuple[int, PositionState]],
+    ) -> None:
+        assert self._publisher is not None
+        instruments = self.partition.trading.instruments.states
+        self._publisher.publish(
+            journal.name, journal.epoch, first_seq, events, positions, journal.durable_seq, instruments
+        )
+
+    def _fail(self, error: Exception) -> None:
+        """Fail-stop: no more writing; what was decided and is not durable is forgotten, reads go on from the rest."""
+        if self._failed is not None:
+            return
+        self._failed = error
+        self._stopped.set()
+        self.partition.read_only = f"the journal has stopped: {error}"
+        for journal in (self.open_trading, self.open_market):
+            journal.stop()
+        refolded = {
+            name: replay(self.directory.path, name, self.number).fold for name in ("trading", "market")
+        }
+        trading, market = refolded["trading"], refolded["market"]
+        assert isinstance(trading, TradingFold)
+        assert isinstance(market, MarketFold)
+        self.partition.trading, self.partition.market = trading, market
+        self.partition.views = Views(trading, market, self._describe, self._doors)
+        self.dispatcher.resume()
+
+    # ---- life ----------------------------------------------------------------------------------------------
+
+    @property
+    def failed(self) -> Exception | None:
+        """The error that ended the writing, or None."""
+        return self._failed
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run turns until `stop`; ready once the new epoch is durable. Raises what a fault of ours escalates."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._check_readers)
+            await self.wait_durable()
+            task_status.started()
+            try:
+                await self.dispatcher.run()
+            finally:
+                self._ended.set()
+            nursery.cancel_scope.cancel()
+
+    async def wait_durable(self) -> None:
+        """Return once all that exists now is durable in both journals; raises StorageError after fail-stop."""
+        for journal in (self.open_trading, self.open_market):
+            done = trio.Event()
+            journal.when_durable(done.set)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._raise_when_stopped)
+                await done.wait()
+                nursery.cancel_scope.cancel()
+
+    async def wait_ended(self) -> None:
+        """Return when `run` has run its last turn."""
+        await self._ended.wait()
+
+    async def wait_failed(self) -> None:
+        """Return after fail-stop; `failed` says why."""
+        await self._stopped.wait()
+
+    async def _raise_when_stopped(self) -> None:
+        await self._stopped.wait()
+        assert self._failed is not None
+        raise self._failed
+
+    async def _check_readers(self) -> None:
+        while True:
+            await trio.sleep(READERS_CHECKED_EVERY_S)
+            for commit in self._commits.values():
+                await trio.to_thread.run_sync(commit.check_readers)
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns once what was taken is decided."""
+        self.dispatcher.stop()
+
+    def close(self) -> dict[tuple[str, int], Head] | None:
+        """Make everything durable and let the files go; the heads of a clean stop, None after fail-stop. Blocks."""
+        clean = self._failed is None
+        try:
+            for writer in self._writers.values():
+                writer.close()
+        except StorageError:
+            clean = False
+        heads = (
+            {(name, self.number): commit.head for name, commit in self._commits.items()} if clean else None
+        )
+        for commit in self._commits.values():
+            commit.close()
+        return heads
+
+    def _doors(self) -> list[Row]:
+        return [{"partition": self.number, **self.endpoints}]
+
+    # ---- what it says of itself ----------------------------------------------------------------------------
+
+    def _describe(self) -> list[Row]:
+        partition = self.partition
+        trading, market = partition.trading, partition.market
+        return [
+            head_row(
+                lineage=self.directory.lineage,
+                data=self.directory.path,
+                trading=trading,
+                market=market,
+                places={
+                    "trading": (
+                        self.open_trading.epoch,
+                        self.open_trading.next_seq - 1,
+                        self.open_trading.now_ns,
+                    ),
+                    "market": (
+                        self.open_market.epoch,
+                        self.open_market.next_seq - 1,
+                        self.open_market.now_ns,
+                    ),
+                },
+                settled={"trading": self.open_trading.durable_seq, "market": self.open_market.durable_seq},
+                ready=self._failed is None,
+                why=partition.read_only,
+            )
+        ]
+
+
+def head_row(
+    *,
+    lineage: str,
+    data: Path,
+    trading: TradingFold,
+    market: MarketFold,
+    places: dict[str, tuple[int, int, int]],
+    settled: dict[str, int],
+    ready: bool,
+    why: str,
+) -> Row:
+    """What a ledger says of itself: `places` are (epoch, head seq, recorded_at_ns) by journal."""
+    journals: dict[str, list[Row]] = {}
+    for name, fold in (("trading", trading), ("market", market)):
+        epoch, seq, recorded_at_ns = places[name]
+        journals[name] = [
+            {
+                "partition": fold.partition,
+                "epoch": epoch,
+                "head": f"{name}/{fold.partition}:{seq}",
+                "settled": f"{name}/{fold.partition}:{settled[name]}",
+                "digest": f"{fold.digest():032x}",
+                "recorded_at": _iso(recorded_at_ns),
+            }
+        ]
+    return {
+        "lineage": lineage,
+        "data": str(data),
+        "version": VERSION,
+        "ready": ready,
+        "why": why,
+        "journals": journals,
+        "orders": len(trading.orders),
+        "orders_open": sum(1 for state in trading.orders if is_open(state)),
+        "fills": len(trading.fills),
+        "positions": len(trading.positions),
+        "books": len(market.books),
+        "anomalies": trading.facts.counts["anomalies"] + market.facts.counts["anomalies"],
+        "anomalies_open": len(trading.facts.cases) + len(market.facts.cases),
+        "source_gaps": sum(len(state[2]) for fold in (trading, market) for state in fold.facts.sources),
+        "quarantined": len(trading.quarantine),
+    }
+
+
+def _iso(ns: int) -> str:
+    seconds, rest = divmod(ns, 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+
+
+def _is_cancel(item: Any) -> bool:
+    return isinstance(item, CancelOrder) or getattr(item, "kind", None) is CancelOrder
+
+
+def _not_taken(item: Any, detail: str, retry_after_ms: int) -> Answer:
+    """The answer for an input that found no room."""
+    content = getattr(item, "text", item)
+    if hasattr(content, "source_seq"):
+        return Unavailable(content.source, content.source_epoch, content.source_seq, retry_after_ms, detail)
+    command_id = getattr(content, "command_id", b"")
+    if isinstance(command_id, str):
+        command_id = b""
+    return Refused(command_id, int(Code.OVERLOADED), detail, retry_after_ms)
+
+
+__all__ = ["Engine", "EngineSettings", "Publisher", "head_row"]

@@ -1,0 +1,353 @@
+"""What each venue fact becomes: its number is judged, its order or book found, its events journaled. Never refused.
+
+A fact that cannot be decided (unknown symbol, more digits than the scale, a fill of nothing) is kept whole as
+FactSuspended, and decided again when its symbol is defined.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+import msgspec
+from msgspec.structs import astuple
+
+from ledger.codec import encode_message
+from ledger.domain import fill as fills
+from ledger.domain import order, position
+from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.book_decide import decide as decide_book
+from ledger.domain.codes import Code
+from ledger.domain.context import Instrument
+from ledger.domain.enums import FillStanding
+from ledger.domain.events import (
+    AnomalyRecorded,
+    FactResumed,
+    FactSuspended,
+    FillBusted,
+    FillCorrected,
+    InstrumentDefined,
+    OrderFilled,
+)
+from ledger.domain.facts import (
+    MARKET_DATA,
+    ORDER_REPORTS,
+    Fact,
+    ReportFill,
+    ReportTradeCancel,
+    ReportTradeCorrect,
+)
+from ledger.domain.order import OrderState
+from ledger.domain.order_executions import filled_event
+from ledger.domain.outcome import Unfit
+from ledger.engine.sequencer import Sequencer
+from ledger.fold import OrderKey
+from ledger.wire import Misfit, Refused, TextMessage, read, text_type
+
+if TYPE_CHECKING:
+    from ledger.engine.partition import Partition
+
+_EXECUTIONS: Final = (ReportFill, ReportTradeCancel, ReportTradeCorrect)
+_RAW_MAX: Final = 65536
+"""A fact longer than this is refused as MALFORMED instead of being kept."""
+_packed: Final = msgspec.msgpack.Decoder(Fact)
+_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
+
+
+class _Type(msgspec.Struct):
+    type: str
+
+
+@final
+class FactTurns:
+    """Venue facts of one partition."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self.reports = Sequencer(partition.trading.facts.sources)
+        self.markets = Sequencer(partition.market.facts.sources)
+        self._copied: dict[str, int] = {}
+        """Version of each instrument that the market journal has."""
+
+    def take(self, fact: Any) -> Any:
+        """A decoded fact's turn, of whichever kind."""
+        return self.market(fact) if type(fact) in MARKET_DATA else self.report(fact)
+
+    # ---- reports -------------------------------------------------------------------------------------------
+
+    def report(self, fact: Any) -> Any:
+        """A report's turn: its answer."""
+        partition = self._partition
+        if partition.read_only:
+            return partition.fact_unavailable(fact)
+        journal, context = partition.open_trading, partition.context
+        context.now_ns = journal.now()
+        context.next_seq = journal.next_seq
+        numbered = self.reports.judge(fact)
+        if numbered is None and type(fact) is not ReportFill:
+            return partition.fact_committed(fact, journal, repeated=True)
+        events = self._decide_report(fact)
+        if numbered is None and events and type(events[0]) is FactSuspended:
+            events = []
+        elif numbered is None and events:  # the number was taken, by another fill: never lose one
+            what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
+            events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
+        if numbered:
+            events = [*events, *numbered]
+        if not events:
+            return partition.fact_committed(fact, journal, repeated=True)
+        partition.commit_trading(events)
+        return partition.fact_committed(fact, journal, repeated=False)
+
+    def _decide_report(self, fact: Any) -> list[Any]:
+        partition = self._partition
+        fold, context = partition.trading, partition.context
+        instrument = context.instrument = fold.instruments.get(fact.symbol)
+        if instrument is None:
+            return self._suspend(fact, f"symbol {fact.symbol!r} is not defined", encode_message(fact))
+        key = self._find(fact)
+        state = fold.orders.get(key) if key is not None else None
+        partition.current = ("order", f"{fact.symbol}/{key[1] if key else fact.client_order_id}")
+        if partition.is_quarantined():
+            return self._of_quarantined(fact, state)
+        if type(fact) in _EXECUTIONS:
+            found = self._find_fills(fact, state)
+            if state is None and found.root is not None and found.root.order:
+                state = fold.orders.get((fact.symbol, found.root.order))
+            outcome = order.decide(state, fact, context, found)
+        else:
+            outcome = order.decide(state, fact, context)
+        if isinstance(outcome, Unfit):
+            return self._suspend(fact, outcome.reason, encode_message(fact))
+        events: list[Any] = outcome  # type: ignore[assignment]
+        if type(fact) is ReportFill and len(events) == 1:
+            return events
+        return self._with_positions(events)
+
+    def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
+        get = self._partition.trading.fills.get
+        if state is None:
+            return fills.find_fills(fact, self._account_of(fact), get)
+        return fills.find_fills(fact, state.terms.account, get, state.terms.exchange)
+
+    def _account_of(self, fact: Any) -> str:
+        if fact.account:
+            return fact.account
+        strategy = self._partition.trading.strategies.get(getattr(fact, "strategy_id", ""))
+        return strategy.account if strategy is not None else ""
+
+    def _find(self, fact: Any) -> OrderKey | None:
+        fold = self._partition.trading
+        symbol, client_order_id = fact.symbol, fact.client_order_id
+        if client_order_id:
+            key = (symbol, client_order_id)
+            if fold.orders.get(key) is not None:
+                return key
+            key = fold.order_of_id.get(key)
+            if key is not None:
+                return key
+        venue_order_id: str = getattr(fact, "venue_order_id", "")
+        return fold.order_of_venue_id.get((fact.exchange, venue_order_id)) if venue_order_id else None
+
+    def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
+        """The order's code raised before: its fills still reach the position, everything else waits."""
+        if type(fact) is not ReportFill or state is None:
+            return self._suspend(
+                fact, f"order {self._partition.current[1]} is set aside after a fault", encode_message(fact)
+            )
+        terms, context = state.terms, self._partition.context
+        key = (fact.exchange, terms.account, fact.symbol, fact.trade_date, fact.execution_id)
+        if self._partition.trading.fills.get(key) is not None:
+            return []
+        return [filled_event(state, fact, context)]
+
+    def _with_positions(self, events: list[Any]) -> list[Any]:
+        """Beside each bust or correction that counts, the position as it is without what is gone."""
+        out: list[Any] = []
+        for event in events:
+            out.append(event)
+            if type(event) in (FillBusted, FillCorrected) and event.known and event.strategy_id:
+                out.append(self._restated(event, out))
+        return out
+
+    def _restated(self, event: FillBusted | FillCorrected, before: list[Any]) -> Any:
+        fold = self._partition.trading
+        place = (event.strategy_id, event.symbol)
+        state = fold.positions.get(place)
+        now, seq = self._partition.context.now_ns, self._partition.context.next_seq
+        counted: dict[int, position.EffectiveFill] = {}
+        root = (event.exchange, event.account, event.symbol, event.trade_date, event.root)
+        gone_at = 0
+        for key, fill in fold.fills.states.items():
+            if (
+                fill.strategy_id == place[0]
+                and key[2] == place[1]
+                and fill.standing is FillStanding.EFFECTIVE
+            ):
+                counted[fill.fill_id] = _effective(fill)
+                if key == root:
+                    gone_at = fill.fill_id
+        for index, earlier in enumerate(
+            before[:-1]
+        ):  # the fill that an orphan waited for comes in this very turn
+            if type(earlier) is OrderFilled and earlier.strategy_id == place[0]:
+                state = position.evolve(state, earlier, seq + index, now)
+                gone_at = self._partition.context.id_of(index)
+                counted[gone_at] = _effective(earlier, now)
+        assert state is not None, f"{place} has no position"
+        assert gone_at, f"{event.root} of {place} is not among the position's fills"
+        gone = counted.pop(gone_at)
+        instead = None
+        if type(event) is FillCorrected:
+            instead = position.EffectiveFill(
+                event.side, event.qty, event.px, event.fee, event.fee_ccy, gone.recorded_at_ns
+            )
+            counted[gone_at] = instead
+        ordered = [counted[number] for number in sorted(counted)]
+        return position.restated(state, ordered, gone, instead, seq + len(before) - 1)
+
+    # ---- market --------------------------------------------------------------------------------------------
+
+    def market(self, fact: Any) -> Any:
+        """A market data message's turn: its answer."""
+        partition = self._partition
+        journal, context = partition.open_market, partition.context
+        if partition.read_only:
+            return partition.fact_unavailable(fact)
+        context.now_ns = journal.now()
+        context.next_seq = journal.next_seq
+        numbered = self.markets.judge(fact)
+        if numbered is None:
+            return partition.fact_committed(fact, journal, repeated=True)
+        symbol = fact.symbol
+        instrument = partition.trading.instruments.get(symbol)
+        if instrument is None:
+            events = self._suspend(fact, f"symbol {symbol!r} is not defined", encode_message(fact))
+        else:
+            context.instrument = instrument
+            if self._copied.get(symbol) != instrument.version:
+                self._copy(instrument)
+            partition.current = ("book", f"{fact.exchange}/{symbol}")
+            book = partition.market.books.get((fact.exchange, symbol))
+            events = decide_book(book, fact, context)
+        if numbered:
+            events = [*events, *numbered]
+        if not events:
+            return partition.fact_committed(fact, journal, repeated=True)
+        partition.commit_market(events)
+        return partition.fact_committed(fact, journal, repeated=False)
+
+    def _copy(self, instrument: Instrument) -> None:
+        """Have the instrument, as it is now, in the market journal before what is measured in its units."""
+        partition = self._partition
+        known = partition.market.instruments.get(instrument.symbol)
+        if known is None or instrument_terms(known) != instrument_terms(instrument):
+            partition.commit_market([InstrumentDefined(*instrument_terms(instrument))])
+            partition.context.next_seq = partition.open_market.next_seq
+        self._copied[instrument.symbol] = instrument.version
+
+    # ---- facts that do not fit -----------------------------------------------------------------------------
+
+    def misfit(self, message: TextMessage, misfit: Misfit, *, known_symbol: bool) -> Any:
+        """A fact as text whose numbers do not fit its instrument: kept whole. One that is no number at all is refused."""
+        text, partition = message.text, self._partition
+        if misfit.code < Code.DUPLICATE_CLIENT_ORDER_ID and known_symbol:
+            return Refused(b"", misfit.code, f"{text.source} {text.source_seq}: {misfit.detail}")
+        if len(message.raw) > _RAW_MAX:
+            return Refused(
+                b"",
+                Code.MALFORMED,
+                f"{len(message.raw)} bytes in one fact that does not fit; {_RAW_MAX} at most",
+            )
+        if partition.read_only:
+            return partition.fact_unavailable(text)
+        is_market = message.kind in MARKET_DATA
+        sequencer, journal = (
+            (self.markets, partition.open_market) if is_market else (self.reports, partition.open_trading)
+        )
+        partition.context.next_seq = journal.next_seq
+        numbered = sequencer.judge(text)
+        if numbered is None:
+            return partition.fact_committed(text, journal, repeated=True)
+        reason = misfit.detail if known_symbol else f"symbol {text.symbol!r} is not defined"
+        events = [*self._suspend(text, reason, message.raw), *numbered]
+        if is_market:
+            partition.commit_market(events)
+        else:
+            partition.commit_trading(events)
+        return partition.fact_committed(text, journal, repeated=False)
+
+    def _suspend(self, fact: Any, reason: str, raw: bytes) -> list[Any]:
+        context = self._partition.context
+        suspended = FactSuspended(
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            fact.symbol,
+            reason,
+            raw,
+            context.received_at_ns,
+            context.actor,
+        )
+        what = f"{type(fact).__name__.removesuffix('Text')} {fact.source} {fact.source_epoch}:{fact.source_seq}: {reason}"
+        return [suspended, _anomaly(Anomaly.FACT_SUSPENDED, fact.symbol, context.next_seq, what)]
+
+    def resume(self, symbol: str) -> None:
+        """The symbol was defined: what waited for it is decided again, in the order in which it came."""
+        partition = self._partition
+        context = partition.context
+        for fold, journal, commit in (
+            (partition.trading, partition.open_trading, partition.commit_trading),
+            (partition.market, partition.open_market, partition.commit_market),
+        ):
+            waiting = [
+                (seq, event)
+                for seq, event in fold.facts.suspended.states.items()
+                if isinstance(event, FactSuspended) and event.symbol == symbol
+            ]
+            for seq, event in sorted(waiting, key=lambda item: item[0]):
+                fact = self._read(event)
+                if fact is None:
+                    continue
+                commit([FactResumed(seq)])
+                context.now_ns, context.next_seq = journal.now(), journal.next_seq
+                events = self._decide_again(fact)
+                if events:
+                    commit(events)
+
+    def _decide_again(self, fact: Any) -> list[Any]:
+        partition = self._partition
+        if type(fact) not in MARKET_DATA:
+            return self._decide_report(fact)
+        instrument = partition.trading.instruments.get(fact.symbol)
+        assert instrument is not None
+        partition.context.instrument = instrument
+        if self._copied.get(fact.symbol) != instrument.version:
+            self._copy(instrument)
+        return list(
+            decide_book(partition.market.books.get((fact.exchange, fact.symbol)), fact, partition.context)
+        )
+
+    def _read(self, event: FactSuspended) -> Any:
+        instrument = self._partition.trading.instruments.get(event.symbol)
+        assert instrument is not None
+        if event.raw[:1] != b"{":
+            return _packed.decode(event.raw)
+        kind = _TEXT_KINDS[msgspec.json.decode(event.raw, type=_Type).type]
+        text = msgspec.json.decode(event.raw, type=text_type(kind))
+        try:
+            return read(kind, text, (instrument.price_scale, instrument.qty_scale))
+        except Misfit:
+            return None
+
+
+def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:
+    return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
+
+
+def _effective(fill: Any, recorded_at_ns: int = 0) -> position.EffectiveFill:
+    return position.EffectiveFill(fill.side, fill.qty, fill.px, fill.fee, fill.fee_ccy, recorded_at_ns)
+
+
+def instrument_terms(instrument: Instrument) -> tuple[Any, ...]:
+    """The fields of the InstrumentDefined that made it, without whose command that was."""
+    return astuple(instrument)[:-1]

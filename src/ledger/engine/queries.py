@@ -1,0 +1,211 @@
+"""Answers to the query door: pages of rows over the folded state. Also used on folds of a ledger that does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, final
+
+from ledger import views
+from ledger.domain import order_state
+from ledger.domain.book import mark
+from ledger.domain.codes import Code
+from ledger.domain.enums import FillStanding
+from ledger.fold import MarketFold, TradingFold
+from ledger.views import Row
+from ledger.wire import Page, Query, QueryRefused, parse_order_id
+
+ROWS_MAX: Final = 10_000
+DEPTH: Final = 10
+
+
+@final
+class BadQuery(Exception):
+    """The question cannot be answered; the sentence says what can be asked."""
+
+
+@final
+class Views:
+    """Questions over one partition's folds."""
+
+    def __init__(
+        self,
+        trading: TradingFold,
+        market: MarketFold,
+        describe: Callable[[], Iterable[Row]],
+        doors: Callable[[], Iterable[Row]],
+    ) -> None:
+        self.trading = trading
+        self.market = market
+        self._of: Final[dict[str, Callable[[dict[str, str]], Iterable[Row]]]] = {
+            "head": lambda _filters: describe(),
+            "endpoints": lambda _filters: doors(),
+            "orders": self._orders,
+            "order": self._order,
+            "fills": self._fills,
+            "positions": self._positions,
+            "position": self._positions,
+            "book": self._book,
+            "books": self._books,
+            "instruments": self._instruments,
+            "strategies": self._strategies,
+            "anomalies": self._anomalies,
+            "sources": self._sources,
+        }
+
+    def rows(self, what: str, filters: dict[str, str]) -> Iterable[Row]:
+        """The rows of one question, computed as they are read; raises BadQuery."""
+        found = self._of.get(what)
+        if found is None:
+            raise BadQuery(
+                f"{what[:50]!r} cannot be asked for; one of {', '.join(sorted(self._of))}, endpoints"
+            )
+        return found(filters)
+
+    def _instrument(self, symbol: str) -> Any:
+        return self.trading.instruments.states[symbol]
+
+    def _orders(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy", "symbol", "status", "open", "client_order_id")
+        strategy, symbol = filters.get("strategy"), filters.get("symbol")
+        status, only_open = filters.get("status"), filters.get("open") == "true"
+        client_order_id = filters.get("client_order_id")
+        for key, state in self.trading.orders.states.items():
+            if symbol and key[0] != symbol:
+                continue
+            if strategy and state.terms.strategy_id != strategy:
+                continue
+            if only_open and not order_state.is_open(state):
+                continue
+            if status and order_state.status(state).name != status:
+                continue
+            if client_order_id and client_order_id not in (key[1], state.client_order_id):
+                continue
+            yield views.order_row(state, self._instrument(key[0]))
+
+    def _order(self, filters: dict[str, str]) -> list[Row]:
+        _known(filters, "order_id", "symbol", "client_order_id")
+        if "order_id" in filters:
+            try:
+                key = self.trading.order_of_number.states.get(parse_order_id(filters["order_id"]))
+            except ValueError as error:
+                raise BadQuery(str(error)) from None
+        elif "symbol" in filters and "client_order_id" in filters:
+            key = self.trading.find_order(filters["symbol"], filters["client_order_id"])
+        else:
+            raise BadQuery("order needs order_id, or symbol and client_order_id")
+        state = self.trading.orders.states.get(key) if key is not None else None
+        return [] if key is None or state is None else [views.order_row(state, self._instrument(key[0]))]
+
+    def _fills(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy", "symbol", "client_order_id")
+        strategy, symbol, order = (
+            filters.get("strategy"),
+            filters.get("symbol"),
+            filters.get("client_order_id"),
+        )
+        for key, state in self.trading.fills.states.items():
+            if state.standing is FillStanding.ALIAS:
+                continue
+            if (symbol and key[2] != symbol) or (strategy and state.strategy_id != strategy):
+                continue
+            if order and state.order != order:
+                continue
+            yield views.fill_row(key, state, self._instrument(key[2]))
+
+    def _positions(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy", "symbol")
+        strategy, symbol = filters.get("strategy"), filters.get("symbol")
+        for key, state in sorted(self.trading.positions.states.items()):
+            if (strategy and key[0] != strategy) or (symbol and key[1] != symbol):
+                continue
+            instrument = self._instrument(key[1])
+            book = self.market.books.states.get((instrument.exchange, key[1]))
+            yield views.position_row(state, instrument, None if book is None else mark(book))
+
+    def _book(self, filters: dict[str, str]) -> list[Row]:
+        _known(filters, "symbol", "exchange", "depth")
+        symbol = filters.get("symbol", "")
+        instrument = self.trading.instruments.states.get(symbol)
+        if instrument is None:
+            raise BadQuery(f"symbol {symbol!r} is not defined; show instruments lists what is")
+        depth = filters.get("depth", str(DEPTH))
+        if not depth.isdigit() or int(depth) > ROWS_MAX:
+            raise BadQuery(f"depth {depth!r} must be a number from 0 to {ROWS_MAX}")
+        book = self.market.books.states.get((filters.get("exchange", instrument.exchange), symbol))
+        return [] if book is None else [views.book_row(book, instrument, int(depth))]
+
+    def _books(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "symbol")
+        for (_exchange, symbol), book in sorted(self.market.books.states.items()):
+            if filters.get("symbol", symbol) == symbol:
+                yield views.book_row(book, self._instrument(symbol), 0)
+
+    def _instruments(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "symbol")
+        for symbol, instrument in sorted(self.trading.instruments.states.items()):
+            if filters.get("symbol", symbol) == symbol:
+                yield views.instrument_row(instrument)
+
+    def _strategies(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy")
+        for strategy_id, strategy in sorted(self.trading.strategies.states.items()):
+            if filters.get("strategy", strategy_id) == strategy_id:
+                yield {"strategy_id": strategy_id, "account": strategy.account, "version": strategy.version}
+
+    def _anomalies(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "symbol", "open", "kind")
+        for journal, fold in (("trading", self.trading), ("market", self.market)):
+            facts = fold.facts
+            known = {seq: event for seq, event in facts.anomalies if seq not in facts.cases.states}
+            known.update(facts.cases.states)
+            for seq, event in sorted(known.items()):
+                is_open = seq in facts.cases.states
+                if filters.get("open") == "true" and not is_open:
+                    continue
+                if (
+                    filters.get("symbol", event.symbol) == event.symbol
+                    and filters.get("kind", event.kind) == event.kind
+                ):
+                    yield views.anomaly_row(journal, fold.partition, seq, event, is_open)
+
+    def _sources(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "source")
+        for journal, fold in (("trading", self.trading), ("market", self.market)):
+            for source, state in sorted(fold.facts.sources.states.items()):
+                if filters.get("source", source) == source:
+                    yield views.source_row(journal, source, state)
+
+
+def _known(filters: dict[str, str], *names: str) -> None:
+    for name in filters:
+        if name not in names:
+            raise BadQuery(f"filter {name[:50]!r} is not known here; known: {', '.join(names)}")
+
+
+def _cut(rows: Iterable[Row], start: int, limit: int) -> tuple[list[Row], bool]:
+    page: list[Row] = []
+    for index, row in enumerate(rows):
+        if index < start:
+            continue
+        if len(page) == limit:
+            return page, True
+        page.append(row)
+    return page, False
+
+
+def answer_query(query: Query, views_: Views, place: str, market_place: str) -> Page | QueryRefused:
+    """The page that answers a query. The cursor is how many rows came before; rows are in the order of creation."""
+    if not 1 <= query.limit <= ROWS_MAX:
+        detail = f"limit {query.limit} must be 1 to {ROWS_MAX}"
+        return QueryRefused(query.id, int(Code.MALFORMED), detail)
+    if query.cursor and not query.cursor.isdigit():
+        return QueryRefused(
+            query.id, int(Code.MALFORMED), f"cursor {query.cursor[:50]!r} was not given by a page"
+        )
+    start = int(query.cursor or "0")
+    try:
+        rows, more = _cut(views_.rows(query.what, query.filters), start, query.limit)
+    except BadQuery as error:
+        return QueryRefused(query.id, int(Code.MALFORMED), str(error))
+    cursor = str(start + len(rows)) if more else ""
+    return Page(query.id, query.what, rows, place, market_place, cursor)
