@@ -70,8 +70,9 @@ class TrioSocket:
                 message = self.raw.recv_multipart(zmq.NOBLOCK)
                 messages.append(message)
                 size += len(message[-1])
-        except zmq.Again:
-            pass
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EAGAIN, zmq.EFSM):  # EFSM: a REQ that has its answer must ask again first
+                raise
         self._wake_sleepers()
         return messages
 

@@ -41,8 +41,8 @@ def _plain(value: Any) -> str:
 
 def coloured(stream: TextIO | None = None) -> bool:
     """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or it cannot."""
-    stream = sys.stdout if stream is None else stream
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    out: TextIO = sys.stdout if stream is None else stream
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], colour: bool = False) -> list[str]:

@@ -43,7 +43,8 @@ class _BlockingDoor:
         parcel = self.conversation.put(bodies, now=time.monotonic(), timeout=timeout)
         while parcel.left:
             self._send_what_may()
-            self._receive_until(self.conversation.next_due())
+            if parcel.left:  # time may just have run out
+                self._receive_until(self.conversation.next_due())
         return parcel
 
     def close(self) -> None:

@@ -27,14 +27,29 @@ Release = Callable[[], None]
 
 
 def _bytes_of(event: Any) -> int:
-    kind: type[Any] = type(event)
-    if kind is BookSnapshotApplied or kind is BookDeltaApplied:
-        return EVENT_BYTES + LEVEL_BYTES * (len(event.bids) + len(event.asks))
-    if kind is FactSuspended or kind is EngineFault:
-        return EVENT_BYTES + len(event.raw)
-    if kind is CommandRejected:
-        return EVENT_BYTES + len(event.command)
-    return EVENT_BYTES
+    extra = _EXTRA_BYTES.get(type(event))
+    return EVENT_BYTES if extra is None else EVENT_BYTES + extra(event)
+
+
+def _level_bytes(event: BookSnapshotApplied | BookDeltaApplied) -> int:
+    return LEVEL_BYTES * (len(event.bids) + len(event.asks))
+
+
+def _raw_bytes(event: FactSuspended | EngineFault) -> int:
+    return len(event.raw)
+
+
+def _command_bytes(event: CommandRejected) -> int:
+    return len(event.command)
+
+
+_EXTRA_BYTES: Final[dict[Any, Callable[[Any], int]]] = {
+    BookSnapshotApplied: _level_bytes,
+    BookDeltaApplied: _level_bytes,
+    FactSuspended: _raw_bytes,
+    EngineFault: _raw_bytes,
+    CommandRejected: _command_bytes,
+}
 
 
 @final

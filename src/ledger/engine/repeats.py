@@ -6,7 +6,7 @@ command stands whole in its CommandRejected.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -55,7 +55,7 @@ def id_fault(command_id: bytes, now_ns: int, window_ns: int, ahead_ns: int) -> t
 
 def _is_command_of(event: Any, command: Any) -> bool:
     """Whether the event's fields are the command's; every command field stands in its event under the same name."""
-    kind: type[Struct] = type(command)
+    kind = cast("type[Struct]", type(command))
     if _COMMAND_OF.get(type(event)) is not kind:
         return False
     return all(getattr(event, name) == getattr(command, name) for name in kind.__struct_fields__)
@@ -63,7 +63,7 @@ def _is_command_of(event: Any, command: Any) -> bool:
 
 def _is_text_of(stored: bytes, text: TextMessage) -> bool:
     try:
-        kind: type[Struct] = type(text.text)
+        kind = cast("type[Struct]", type(text.text))
         return msgspec.json.decode(stored, type=kind) == text.text
     except msgspec.MsgspecError:
         return False

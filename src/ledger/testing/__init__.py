@@ -1,7 +1,7 @@
 """What proves a ledger from outside: a seeded venue, strategies, and books so simple that they can be trusted."""
 
 from ledger.testing.books import Books
-from ledger.testing.simulation import Simulated, TradingDoor, simulate
+from ledger.testing.simulation import Simulated, TradingDoor, run_name, simulate
 from ledger.testing.strategies import INSTRUMENTS, Market, Strategies
 from ledger.testing.venue import Venue
 
@@ -13,5 +13,6 @@ __all__ = [
     "Strategies",
     "TradingDoor",
     "Venue",
+    "run_name",
     "simulate",
 ]

@@ -121,10 +121,10 @@ def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict
     """The JSON object of a message or event: `type` first, defaults left out unless asked for."""
     kind = type(message)
     out: dict[str, Any] = {"type": kind.__name__}
-    own: Any = getattr(message, "price_scale", None)
+    own: int | None = getattr(message, "price_scale", None)
     if own is not None:
         qty_scale: int = message.qty_scale  # type: ignore[attr-defined]
-        scales = (own, qty_scale)
+        scales = own, qty_scale
     for field in fields_of(kind):
         value = getattr(message, field.name)
         if drop_defaults and not field.required and value == field.default:
@@ -231,12 +231,12 @@ def _read_special(field: _Field, value: str) -> Any:
 
 def read(kind: type[Struct], text: Struct, scales: Scales) -> Any:
     """The message that a text form means at these scales; raises Misfit naming the first field that does not fit."""
-    own: Any = getattr(text, "price_scale", None)
+    own: int | None = getattr(text, "price_scale", None)
     if own is not None:
-        qty_scale: Any = text.qty_scale  # type: ignore[attr-defined]
+        qty_scale: int = text.qty_scale  # type: ignore[attr-defined]
         if not (0 <= own <= 12 and 0 <= qty_scale <= 12):
             raise Misfit(Code.MALFORMED, f"price_scale {own} and qty_scale {qty_scale} must be 0 to 12")
-        scales = (own, qty_scale)
+        scales = own, qty_scale
     values: list[Any] = []
     for field in fields_of(kind):
         value = getattr(text, field.name)
