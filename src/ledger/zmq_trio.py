@@ -71,7 +71,10 @@ class TrioSocket:
                 messages.append(message)
                 size += len(message[-1])
         except zmq.ZMQError as error:
-            if error.errno not in (zmq.EAGAIN, zmq.EFSM):  # EFSM: a REQ that has its answer must ask again first
+            if error.errno not in (
+                zmq.EAGAIN,
+                zmq.EFSM,
+            ):  # EFSM: a REQ that has its answer must ask again first
                 raise
         self._wake_sleepers()
         return messages

@@ -111,7 +111,7 @@ async def test_one_bad_element_of_a_batch_is_refused_and_the_rest_is_taken() -> 
         with Asker(doors) as asker:
             answers = json.loads(await asker.ask(json.dumps([SUBMIT, bad, last]).encode()))
             loose = msgspec.msgpack.decode(encode_messages([order(1), order(2), order(3)]))
-            loose[1][5] = "not a side"
+            loose[1][6] = "not a side"
             packed = decode_answers(await asker.ask(msgspec.msgpack.encode(loose)))
     assert [answer["type"] for answer in answers] == ["Committed", "Refused", "Committed"]
     assert answers[1]["command_id"] == bad["command_id"]
@@ -244,9 +244,10 @@ async def test_a_batch_of_a_million_is_refused_without_much_memory() -> None:
     async with open_doors(engine) as doors:
         with Asker(doors) as asker:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            details = [await asker.ask(payload) for payload in payloads]
+            text, packed = [await asker.ask(payload) for payload in payloads]
             grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert all(b"send 1000 at most" in detail for detail in details)
+    assert [answer["name"] for answer in json.loads(text)] == ["MALFORMED"]
+    assert ["send 1000 at most" in answer.detail for answer in decode_answers(packed)] == [True]  # type: ignore[union-attr]
     assert engine.sizes == [1, 1]
     assert grown_kib < 200 * 1024
 
