@@ -6,6 +6,7 @@ first answer with `repeated`. Orders with a negative price are rejected, "slow" 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -94,12 +95,13 @@ class AnsweringEngine:
         try:
             return self._commit(read(item.kind, item.text, self.instruments.get(symbol, (12, 12))))
         except Misfit as misfit:
-            return Refused(b"", misfit.code, misfit.detail)
+            return Refused(_command_id(item.text), misfit.code, misfit.detail)
 
     def _commit(self, message: Any) -> Answer:
         command_id = getattr(message, "command_id", None)
         key = command_id or (message.source, message.source_epoch, message.source_seq)
-        known = self._answers.get(key)
+        journal = "market" if isinstance(message, MARKET_DATA) else "trading"
+        known = self._answers.get((journal, key))
         if known is not None:
             return type(known)(
                 **{field: getattr(known, field) for field in known.__struct_fields__[:-1]}, repeated=True
@@ -111,7 +113,7 @@ class AnsweringEngine:
             return Unavailable(*key, 5)
         self.seq += 1
         self.applied.append(message)
-        answer = self._answers[key] = self._fresh(message, command_id, key)
+        answer = self._answers[journal, key] = self._fresh(message, command_id, key)
         return answer
 
     def _fresh(self, message: Any, command_id: bytes | None, key: Any) -> Answer:
@@ -135,6 +137,13 @@ class AnsweringEngine:
         last = first + min(query.limit, self.page_rows)
         cursor = str(last) if last < len(rows) else ""
         return Page(query.id, query.what, rows[first:last], f"trading/0:{self.seq}", "market/0:0", cursor)
+
+
+def _command_id(text: Any) -> bytes:
+    try:
+        return uuid.UUID(text.command_id).bytes
+    except (AttributeError, ValueError):
+        return b""
 
 
 def kinds(messages: Sequence[Any]) -> list[str]:

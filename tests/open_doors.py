@@ -55,6 +55,15 @@ async def open_doors(
         context.destroy(linger=0)
 
 
+async def serve_until(
+    stop: trio.Event, engine: Any, *, task_status: trio.TaskStatus[Doors], **options: Any
+) -> None:
+    """For `nursery.start`: doors that are there until `stop` is set."""
+    async with open_doors(engine, **options) as doors:
+        task_status.started(doors)
+        await stop.wait()
+
+
 @contextmanager
 def doors_in_a_thread(engine: Any, **options: Any) -> Generator[Doors]:
     """The same for blocking tests; the engine must not be touched while a call is under way."""

@@ -155,7 +155,8 @@ class Conversation:
         parcel = Parcel(len(bodies), now + timeout, on_done)
         fresh: set[Any] = set()
         for body in bodies:
-            if body.key in self._live or body.key in fresh:
+            live = self._live.get(body.key)
+            if body.key in fresh or (live is not None and not live.done):
                 raise ValueError(
                     f"{shown_key(body.key)} is already waiting for its answer; one id, one message"
                 )
@@ -200,8 +201,11 @@ class Conversation:
         self._losses = 0
         self._patience = self._resend_after
         for item, answer in zip(self._items_of(answers), answers, strict=True):
-            if item is None or item.done:
+            if item is None:
                 self._strange += 1
+            elif item.done:  # too late for whoever waited
+                self._leave(item)
+                self._forget(item)
             elif (pause := retry_after_s(answer)) > 0:
                 self._put_off(item, answer, now, pause)
             else:
@@ -273,7 +277,14 @@ class Conversation:
     def _finish(self, item: _Item, result: Result) -> None:
         item.done = True
         self._leave(item)
-        del self._live[item.body.key]
+        self._forget(item)
+        self._settle(item, result)
+
+    def _forget(self, item: _Item) -> None:
+        if self._live.get(item.body.key) is item:
+            del self._live[item.body.key]
+
+    def _settle(self, item: _Item, result: Result) -> None:
         if item.parcel.left == 1:
             self._parcels.pop(id(item.parcel), None)
         item.parcel.settle(item.index, result)
@@ -293,13 +304,23 @@ class Conversation:
         for parcel in due:
             for item in parcel.items:
                 if not item.done:
-                    unsent = Unanswered.IN_DOUBT if item.sent else Unanswered.NOT_SENT
-                    self._finish(item, unsent if item.refusal is None else _final(item, item.refusal))
+                    self._give_up(item)
         if due and self._later:
             self._later = [entry for entry in self._later if not entry[2].done]
             heapq.heapify(self._later)
         earliest = min((parcel.deadline for parcel in self._parcels.values()), default=now)
         self._expiry_at = max(earliest, now + EXPIRY_STEP_S)
+
+    def _give_up(self, item: _Item) -> None:
+        """Nobody waits for it any more. One that is out keeps its place in the window until it is answered or lost:
+        whatever the timeout, no more messages than the window has are ever in the connection."""
+        unsent = Unanswered.IN_DOUBT if item.sent else Unanswered.NOT_SENT
+        result = unsent if item.refusal is None else _final(item, item.refusal)
+        if item.message is None:
+            self._finish(item, result)
+        else:
+            item.done = True
+            self._settle(item, result)
 
     def _overdue_at(self) -> float | None:
         if not self._sent:
@@ -309,12 +330,13 @@ class Conversation:
         return min(waited, oldest + LONG_PATIENCE * self._patience)
 
     def _lose(self) -> None:
-        unanswered = [
-            item for message in self._sent.values() for item in message.items if item.message is message
-        ]
-        for item in unanswered:
+        out = [item for message in self._sent.values() for item in message.items if item.message is message]
+        for item in out:
             item.message = None
             item.doubtful = True
+            if item.done:
+                self._forget(item)
+        unanswered = [item for item in out if not item.done]
         self._queue.extendleft(reversed(unanswered))
         self._sent.clear()
         self._resent += len(unanswered)

@@ -90,7 +90,7 @@ class Desk:
             complete = [self._numbering.complete(message) for message in messages]
             for message in complete:
                 if door_of(message) not in doors:
-                    raise TypeError(f"{type(message).__name__} is not for the {' or '.join(doors)} door")
+                    raise TypeError(f"{kind_of(message).__name__} is not for the {' or '.join(doors)} door")
         return complete
 
     def must_learn(self, drafts: Iterable[Struct]) -> set[str]:

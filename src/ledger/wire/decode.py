@@ -20,6 +20,8 @@ from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact, MarketData, Or
 from ledger.wire.messages import ANSWERS, Answer, Query, answer_json
 from ledger.wire.text import text_type
 
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+"""What a decoder raises for bytes that are no message: also for nesting without end and for text that is not UTF-8."""
 _ABSENT: Final = msgspec.Raw()
 _ID_BYTES_MAX: Final = 128
 """An id that takes more than this is none."""
@@ -127,7 +129,7 @@ def _malformed_text(raw: bytes, code: Code, detail: str) -> Malformed:
             _integer(_small(ids.source_epoch, msgspec.json.decode)),
             _integer(_small(ids.source_seq, msgspec.json.decode)),
         )
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+    except (*UNREADABLE, ValueError):
         return Malformed(code, detail)
 
 
@@ -155,14 +157,14 @@ def _unknown(name: str, door: str) -> tuple[Code, str]:
 def _decode_text(raw: bytes, door: str) -> Any:
     try:
         name = msgspec.json.decode(raw, type=_Typed).type
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return _malformed_text(raw, Code.MALFORMED, f"not a JSON object with a type: {error}")
     found = _text_decoders(door).get(name)
     if found is None:
         return _malformed_text(raw, *_unknown(name, door))
     try:
         text = found[1].decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return _malformed_text(raw, Code.MALFORMED, f"{name}: {error}")
     if found[0] is Query:
         return Query(text.id, text.what, text.filters, text.cursor, text.limit)
@@ -183,7 +185,7 @@ def _decode_packed_one(raw: msgspec.Raw, door: str) -> Any:
         head = msgspec.msgpack.decode(raw, type=_Head)
         tag = _small(head.tag, msgspec.msgpack.decode)
         rest = [_small(part, msgspec.msgpack.decode) for part in (head.first, head.second, head.third)]
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         tag, rest = None, []
     if type(tag) is not int:
         return Malformed(Code.MALFORMED, "a msgpack message is an array whose first element is its type tag")
@@ -194,7 +196,7 @@ def _decode_packed_one(raw: msgspec.Raw, door: str) -> Any:
         return Malformed(code, detail, *ids)
     try:
         return msgspec.msgpack.decode(raw, type=_DOORS[door].union)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return Malformed(Code.MALFORMED, f"{name}: {error}", *ids)
 
 
@@ -221,11 +223,11 @@ def _decode_packed(payload: bytes, door: str) -> list[Any]:
         return _packed_decoder(door).decode(payload)
     except msgspec.ValidationError:
         pass
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
     try:
         parts = msgspec.msgpack.decode(payload, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
     return [_decode_packed_one(part, door) for part in parts]
 
@@ -255,7 +257,7 @@ def _decode_texts(payload: bytes, door: str, batch_max: int) -> list[Any]:
             if count > batch_max:
                 return [_too_many(str(count), batch_max)]
         parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNREADABLE as error:
         return [Malformed(Code.MALFORMED, f"not a JSON array of messages: {error}")]
     return [_decode_text(bytes(part), door) for part in parts]
 

@@ -144,6 +144,35 @@ def test_an_overload_until_the_timeout_is_a_refusal_only_if_no_answer_was_lost(l
     assert parcel.results == [Unanswered.IN_DOUBT if lost else overloaded]
 
 
+def test_no_more_messages_than_the_window_are_out_even_if_nobody_waits_for_them_any_more() -> None:
+    talk, now, out = conversation(), 0.0, 0
+    for number in range(1000):
+        parcel = talk.put([Body(("s", 1, number), b"\x01")], now=now, timeout=0.2)
+        while talk.outgoing(now):
+            out += 1
+        assert out <= 4
+        now += 0.25
+        if talk.tick(now):
+            out = 0
+        assert parcel.results == [Unanswered.IN_DOUBT if parcel.items[0].sent else Unanswered.NOT_SENT]
+    assert talk.statistics().messages > 20
+
+
+def test_a_late_answer_frees_its_place_and_the_same_id_may_be_sent_again() -> None:
+    talk = conversation()
+    for number in range(4):
+        talk.put([Body(bytes([number]) * 16, b"\x01")], now=0.0, timeout=0.2)
+        assert talk.outgoing(0.0)
+    talk.tick(0.3)
+    again = talk.put([Body(b"\x00" * 16, b"\x01")], now=0.3, timeout=5.0)
+    assert talk.outgoing(0.3) is None
+    answered(talk, Committed(b"\x01" * 16, 0, 5), 0.4)
+    assert talk.outgoing(0.4) is not None
+    answered(talk, Committed(b"\x00" * 16, 0, 6), 0.5)
+    assert again.results == [Committed(b"\x00" * 16, 0, 6)]
+    assert talk.next_due() is not None  # two are still out
+
+
 async def test_a_stopped_journal_does_not_deny_an_order_whose_answer_it_never_gave() -> None:
     class Failing(AnsweringEngine):
         def _commit(self, message: Any) -> Answer:
