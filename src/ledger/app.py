@@ -87,27 +87,32 @@ class Ledger:
             base_port=doors.base_port,
             message_bytes_max=doors.message_bytes_max,
         )
-        publisher = egress.bind_publisher(
+        published = egress.bind_publishers(
             self._context,
             host=doors.host,
             base_port=doors.base_port,
-            publish_format=doors.publish_format,
-            market_data_hwm=doors.market_data_hwm,
             order_events_hwm=doors.order_events_hwm,
+            market_data_hwm=doors.market_data_hwm,
+        )
+        publisher = egress.Publisher(
+            published["order_events_pub"][0],
+            published["market_data_pub"][0],
+            partition=0,
             position_row=position_row,
+            publish_format=doors.publish_format,
         )
         engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher)
         engine.open(trio.lowlevel.current_trio_token())
         # What recovery built lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        engine.endpoints = {name: endpoint for name, (_, endpoint) in bound.items()} | publisher.endpoints
+        engine.endpoints = {name: endpoint for name, (_, endpoint) in {**bound, **published}.items()}
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch_signals)
                 await nursery.start(engine.run)
                 nursery.start_soon(self._tell_failure, engine)
-                nursery.start_soon(publisher.run)
+                await nursery.start(publisher.run)
                 serving = [
                     await nursery.start(
                         functools.partial(ingress.serve_door, batch_max=doors.batch_max), socket, name, engine

@@ -42,6 +42,15 @@ class TrioSocket:
             self._wake_sleepers()
         return True
 
+    def send_tracked_nowait(self, frames: Sequence[bytes]) -> zmq.MessageTracker | None:
+        """Hand over a large message without copying it; the tracker tells when ZeroMQ keeps it no longer. None: no room."""
+        try:
+            return self.raw.send_multipart(frames, zmq.NOBLOCK, copy=False, track=True)
+        except zmq.Again:
+            return None
+        finally:
+            self._wake_sleepers()
+
     async def send_multipart(self, frames: Sequence[bytes]) -> None:
         """Hand over a message, waiting for room. Always a checkpoint."""
         while not self.send_nowait(frames):
@@ -68,11 +77,11 @@ class TrioSocket:
 
     async def recv_many(self) -> list[list[bytes]]:
         """The messages that are there, at least one, at most 256 or 8 MiB. Always a checkpoint, so that no socket
-        starves the loop."""
+        starves the loop; a cancelled call has taken nothing."""
         self._check_open()
+        await trio.lowlevel.checkpoint()
         while not (messages := self.receive_nowait()):
             await self._wait(zmq.POLLIN)
-        await trio.lowlevel.checkpoint()
         return messages
 
     def close(self) -> None:

@@ -128,7 +128,8 @@ def unanswered_error(key: Any, *, sent: bool, timeout: float, door: str) -> InDo
     shown = shown_id(key)
     if sent and door != "query":
         return InDoubtError(
-            f"no answer to {shown} within {timeout:g} s: it may or may not have happened", shown
+            f"the answer to {shown} is missing (waited {timeout:g} s at most): it may or may not have happened",
+            shown,
         )
     hint = "ask `ledger status`, or start one with `ledger serve`"
     return NotReachable(f"no answer from the ledger's {door} door within {timeout:g} s", hint)

@@ -20,7 +20,8 @@ import msgspec
 from msgspec import Struct
 
 from ledger.client.answers import answers_of, key_of, retry_after_s
-from ledger.wire import Answer
+from ledger.domain.codes import Code
+from ledger.wire import Answer, Refused, Unavailable
 
 EXPIRY_STEP_S: Final = 0.05
 """How exactly timeouts are kept."""
@@ -72,7 +73,7 @@ class Parcel:
 
 
 class _Item:
-    __slots__ = ("body", "done", "index", "message", "parcel", "refusal", "refusals", "sent")
+    __slots__ = ("body", "done", "doubtful", "index", "message", "parcel", "refusal", "refusals", "sent")
 
     def __init__(self, body: Body, parcel: Parcel, index: int) -> None:
         self.body = body
@@ -82,6 +83,8 @@ class _Item:
         """The unanswered message that holds it."""
         self.done = False
         self.sent = False
+        self.doubtful = False
+        """A copy was sent whose answer was lost: what a later copy is refused with says nothing about that one."""
         self.refusal: Answer | None = None
         """The last answer, where it asked to send again later."""
         self.refusals = 0
@@ -202,7 +205,7 @@ class Conversation:
             elif (pause := retry_after_s(answer)) > 0:
                 self._put_off(item, answer, now, pause)
             else:
-                self._finish(item, answer)
+                self._finish(item, _final(item, answer))
 
     def disconnected(self, now: float) -> None:
         """The connection is gone: `tick` says soon when to make a new one."""
@@ -291,7 +294,7 @@ class Conversation:
             for item in parcel.items:
                 if not item.done:
                     unsent = Unanswered.IN_DOUBT if item.sent else Unanswered.NOT_SENT
-                    self._finish(item, item.refusal or unsent)
+                    self._finish(item, unsent if item.refusal is None else _final(item, item.refusal))
         if due and self._later:
             self._later = [entry for entry in self._later if not entry[2].done]
             heapq.heapify(self._later)
@@ -311,6 +314,7 @@ class Conversation:
         ]
         for item in unanswered:
             item.message = None
+            item.doubtful = True
         self._queue.extendleft(reversed(unanswered))
         self._sent.clear()
         self._resent += len(unanswered)
@@ -318,6 +322,20 @@ class Conversation:
         self._losses += 1
         growth = 2 ** min(self._losses, GROWTH_MAX) * (1 + 0.25 * self._random())
         self._patience = self._resend_after * growth
+
+
+def _final(item: _Item, answer: Answer) -> Result:
+    """What an answer means for the item: a refusal of this copy is none of a copy whose answer was lost.
+
+    After a failed sync the first copy may be durable while its resend gets JOURNAL_READ_ONLY. Only what the bytes
+    themselves are refused for holds for every copy.
+    """
+    kind = type(answer)
+    if not item.doubtful or (kind is not Refused and kind is not Unavailable):
+        return answer
+    if isinstance(answer, Refused) and answer.code in (Code.MALFORMED, Code.UNSUPPORTED):
+        return answer
+    return Unanswered.IN_DOUBT
 
 
 def shown_key(key: Any) -> str:

@@ -81,14 +81,16 @@ class Desk:
 
     def single(self, kind: type[Struct], fields: Mapping[str, Any]) -> Struct:
         """The draft of one call's message."""
-        return draft(kind, self._numbering.fill(kind, dict(fields)))
+        with self._numbering.all_or_none():
+            return draft(kind, self._numbering.fill(kind, dict(fields)))
 
     def drafts(self, messages: Iterable[Message], doors: Sequence[str]) -> list[Struct]:
         """The drafts of a batch, checked before any is sent; raises TypeError or ValueError naming the first bad one."""
-        complete = [self._numbering.complete(message) for message in messages]
-        for message in complete:
-            if door_of(message) not in doors:
-                raise TypeError(f"{type(message).__name__} is not for the {' or '.join(doors)} door")
+        with self._numbering.all_or_none():
+            complete = [self._numbering.complete(message) for message in messages]
+            for message in complete:
+                if door_of(message) not in doors:
+                    raise TypeError(f"{type(message).__name__} is not for the {' or '.join(doors)} door")
         return complete
 
     def must_learn(self, drafts: Iterable[Struct]) -> set[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final, cast, final
@@ -114,6 +115,16 @@ class Numbering:
         self.epoch = epoch
         self._new_id = new_id
         self._last = {"reports": 0, "market": 0}
+
+    @contextmanager
+    def all_or_none(self) -> Generator[None]:
+        """If the block raises, the numbers it gave are given again: a hole would be taken for a lost fact."""
+        before = dict(self._last)
+        try:
+            yield
+        except BaseException:
+            self._last = before
+            raise
 
     def fill(self, kind: type[Struct], fields: dict[str, Any]) -> dict[str, Any]:
         """The fields with what the caller left to us."""

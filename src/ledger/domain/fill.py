@@ -71,7 +71,7 @@ class Fills(Struct, frozen=True, gc=False):
     """The executions that `decide` needs to judge one report; see `find_fills`."""
 
     own: FillState | None = None
-    """Under the report's own execution id."""
+    """Under the report's own execution id; None where that is the id of the fill itself."""
     root: FillState | None = None
     """Under the id that a bust or correction refers to, through any aliases."""
 
@@ -100,12 +100,14 @@ def find_fills(
     own = get(keys[0])
     if len(keys) == 1:
         return Fills(own) if own is not None else NO_FILLS
-    root = get(keys[1])
+    root_key = keys[1]
+    root = get(root_key)
     for _ in range(CHAIN_MAX):
         if root is None or root.standing is not _ALIAS:
             break
-        root = get((*keys[1][:3], root.root_date, root.root))
-    return Fills(None if keys[0] == keys[1] else own, root)
+        root_key = (*keys[1][:3], root.root_date, root.root)
+        root = get(root_key)
+    return Fills(None if keys[0] == root_key else own, root)
 
 
 def event_keys(event: FillEvent) -> tuple[FillKey, ...]:

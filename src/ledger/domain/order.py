@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.domain import facts as f
 from ledger.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
 from ledger.domain.context import Context
 from ledger.domain.events import (
@@ -26,6 +25,7 @@ from ledger.domain.events import (
     ReplacePending,
     ReplaceRequested,
 )
+from ledger.domain.facts import OrderReport, ReportFill, ReportTradeCancel, ReportTradeCorrect
 from ledger.domain.fill import NO_FILLS, Fills, find_fills
 from ledger.domain.order_commands import Answer, decide_cancel, decide_replace, decide_submit
 from ledger.domain.order_evolve import evolve
@@ -47,7 +47,7 @@ from ledger.domain.order_state import (
 )
 from ledger.domain.outcome import Repeated, Unfit
 
-OrderInput = SubmitOrder | CancelOrder | ReplaceOrder | f.OrderReport
+OrderInput = SubmitOrder | CancelOrder | ReplaceOrder | OrderReport
 
 __all__ = [
     "NO_FILLS",
@@ -87,7 +87,7 @@ def decide(
     own client_order_id as any of its ids (of a SubmitOrder it may be given as `state` as well).
     """
     kind = type(said)
-    if kind is f.ReportFill:
+    if kind is ReportFill:
         return decide_fill(state, said, context, fills)  # type: ignore[arg-type]
     if kind is SubmitOrder:
         return decide_submit(owner or state, said, context)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def decide(
         return decide_cancel(state, said, context, owner)  # type: ignore[arg-type]
     if kind is ReplaceOrder:
         return decide_replace(state, said, context, owner)  # type: ignore[arg-type]
-    if kind is f.ReportTradeCancel or kind is f.ReportTradeCorrect:
+    if kind is ReportTradeCancel or kind is ReportTradeCorrect:
         return decide_correction(state, said, context, fills)  # type: ignore[arg-type]
     return decide_report(state, said, context)  # type: ignore[arg-type]
 

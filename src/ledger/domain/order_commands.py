@@ -36,9 +36,9 @@ _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 
 def decide_submit(owner: OrderState | None, command: SubmitOrder, context: Context) -> Answer:
     """OrderSubmitted. `owner` is the order that has this client_order_id already, as any of its ids."""
-    fault = fault_of_client_order_id("client_order_id", command.client_order_id) or fault_of_name(
-        "exchange", command.exchange, EXCHANGE_MAX
-    )
+    fault = fault_of_client_order_id("client_order_id", command.client_order_id)
+    if not fault and (context.instrument is None or command.exchange != context.instrument.exchange):
+        fault = fault_of_name("exchange", command.exchange, EXCHANGE_MAX)
     if fault:
         return Rejection(Code.MALFORMED, fault)
     if owner is not None:

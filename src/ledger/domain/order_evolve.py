@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ledger.domain import events as e
 from ledger.domain.enums import CancelRejectReason, Closed, RequestKind, RequestState
+from ledger.domain.events import OrderAdopted, OrderFilled, OrderSubmitted
 from ledger.domain.order_birth import adopted, submitted
 from ledger.domain.order_state import (
     CHAIN_MAX,
@@ -36,12 +37,12 @@ def evolve(
     `partition` is used by the events that create an order, for its order_id.
     """
     kind = type(event)
-    if kind is e.OrderFilled:
+    if kind is OrderFilled:
         assert state is not None
         return _filled(state, event, seq, recorded_at_ns)  # type: ignore[arg-type]
-    if kind is e.OrderSubmitted:
+    if kind is OrderSubmitted:
         return submitted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
-    if kind is e.OrderAdopted:
+    if kind is OrderAdopted:
         return adopted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
     assert state is not None
     return _STEPS[kind](state, event, seq, recorded_at_ns)
@@ -270,6 +271,7 @@ def _restated(state: OrderState, event: e.OrderRestated, seq: int, at: int) -> O
         state,
         qty=state.qty if event.qty is None else event.qty,
         px=state.px if event.px is None else event.px,
+        acked=state.acked or not event.reduced,
         dfd=state.dfd and event.reduced,
         ts_updated=at,
         version=seq,

@@ -13,7 +13,7 @@ from ledger.domain import events as e
 from ledger.domain import facts as f
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.context import Context
-from ledger.domain.enums import FillStanding, Phase, Side, TimeInForce
+from ledger.domain.enums import FillStanding, Side, TimeInForce
 from ledger.domain.fill import Fills, FillState, content_of, is_orphan, is_repeat
 from ledger.domain.identifiers import UNALLOCATED
 from ledger.domain.order_reports import Head, cum_mismatch
@@ -23,8 +23,8 @@ from ledger.domain.outcome import Unfit, anomaly
 
 Correction = f.ReportTradeCancel | f.ReportTradeCorrect
 _ALIAS: Final = FillStanding.ALIAS
-_FULL: Final = Phase.FULL
-_PEND: Final = Phase.PEND
+_FOK: Final = TimeInForce.FOK
+_FILL_CELLS: Final = CELLS[f.ReportFill]
 
 
 def decide_fill(
@@ -112,7 +112,7 @@ def _filled(
     if orphan is not None:
         events.append(_applied_late(orphan, event))
         net += _net_of(orphan, fact.qty)
-    cell = CELLS[f.ReportFill][phase(state)]
+    cell = _FILL_CELLS[phase(state)]
     if (
         net > state.qty
         or cell.record is not None
@@ -121,9 +121,6 @@ def _filled(
     ):
         _judge_fill(state, fact, context, cell, net, events)
     return events
-
-
-_FOK: Final = TimeInForce.FOK
 
 
 def _net_of(orphan: FillState, qty: int) -> int:
@@ -195,7 +192,7 @@ def _unattributed(
 def _applied_late(orphan: FillState, fill: e.OrderFilled) -> e.FillBusted | e.FillCorrected:
     """The bust or correction that waited, now that its fill is here."""
     return _applied(
-        _head_of_fill(fill),
+        _head_of(fill),
         orphan,
         fill.account,
         fill.trade_date,
@@ -247,7 +244,7 @@ def _date_if_other(date: str, root_date: str) -> str:
     return "" if date == root_date else date
 
 
-def _head_of_fill(fill: e.OrderFilled) -> Head:
+def _head_of(fill: e.OrderFilled | e.FillCorrected) -> Head:
     return (
         fill.symbol,
         fill.order,
@@ -294,12 +291,12 @@ def decide_correction(
 
 def _known_of(fact: Correction, fills: Fills) -> Known:
     own, root = fills.own, fills.root
-    if own is not None and not is_orphan(own):
+    if own is not None and (not is_orphan(own) or own.reported_by == fact.execution_id):
         repeat = own.standing is _ALIAS and is_repeat(own.known_content, content_of(fact))
         return Known.REPEATED if repeat else Known.CONFLICT
     if root is None:
         return Known.ORPHAN
-    if fact.execution_id == root.root and fact.execution_id == fact.ref_execution_id:
+    if (fact.execution_id, fact.trade_date or fact.ref_trade_date) == (root.root, root.root_date):
         return _known_of_shared_id(fact, root)
     return _known_of_root(root)
 
@@ -380,22 +377,12 @@ def _follow_up(
         why = f"{waiting.reported_by} refers to {fact.execution_id}, which is no fill that counts"
         events.append(_beside(state, fact, context, Anomaly.DOUBLE_BUST, why, None))
         return
-    head: Head = (
-        first.symbol,
-        first.order,
-        first.strategy_id,
-        first.exchange,
-        first.source,
-        first.source_epoch,
-        first.source_seq,
-        first.event_time_ns,
-        first.received_at_ns,
-        first.actor,
-    )
     terms: _Terms = (first.side, 0, 0, 0, "")
     if first.known:
         terms = (first.side, first.qty, first.px, first.fee, first.fee_ccy)
-    events.append(_applied(head, waiting, first.account, first.trade_date, first.root, terms, first.known))
+    events.append(
+        _applied(_head_of(first), waiting, first.account, first.trade_date, first.root, terms, first.known)
+    )
 
 
 def _judge_cum(state: OrderState, fact: Correction, context: Context, events: list[e.Event]) -> None:

@@ -37,6 +37,7 @@ Kinds = list[Anomaly]
 
 _SAME: Final = Does.SAME
 _ASIDE: Final = Does.ASIDE
+_PENDING: Final = RequestState.PENDING
 _CANCEL: Final = RequestKind.CANCEL
 _REPLACE: Final = RequestKind.REPLACE
 _WITH_CUM: Final = frozenset((f.ReportAccepted, f.ReportCanceled, f.ReportReplaced, f.ReportExpired))
@@ -161,7 +162,7 @@ def _accepted(state: OrderState, fact: f.ReportAccepted, head: Head, kinds: Kind
     said, known = fact.venue_order_id, state.venue_order_id
     if said and known and said != known:
         kinds.append(Anomaly.VENUE_ID_CHANGED)
-    elif CELLS[f.ReportAccepted][phase(state)].does is _SAME and (not said or said == known):
+    elif (not said or said == known) and CELLS[f.ReportAccepted][phase(state)].does is _SAME:
         return None
     return e.OrderAccepted(*head, said, fact.venue_cum)
 
@@ -258,7 +259,7 @@ def _pending_replace(
 
 def _in_hand(state: OrderState, request_id: str) -> bool:
     request = request_of(state, request_id)
-    return request is not None and request.state is RequestState.PENDING
+    return request is not None and request.state is _PENDING
 
 
 def _expired(state: OrderState, fact: f.ReportExpired, head: Head, kinds: Kinds) -> e.Event:

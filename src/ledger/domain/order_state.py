@@ -124,7 +124,7 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
 _OPEN: Final = Closed.OPEN
 _PHASE_OF_CLOSED: Final = {Closed.CANCELED: Phase.CXL, Closed.EXPIRED: Phase.EXP, Closed.REJECTED: Phase.REJ}
-_PEND, _LIVE, _FULL = Phase.PEND, Phase.LIVE, Phase.FULL
+_NONE, _PEND, _LIVE, _FULL = Phase.NONE, Phase.PEND, Phase.LIVE, Phase.FULL
 
 
 def leaves(state: OrderState) -> int:
@@ -147,7 +147,7 @@ def avg_px(state: OrderState) -> tuple[int, int] | None:
 def phase(state: OrderState | None) -> Phase:
     """The column of `order_table` that the order stands in."""
     if state is None:
-        return Phase.NONE
+        return _NONE
     if state.closed is not _OPEN:
         return _PHASE_OF_CLOSED[state.closed]
     if state.cum >= state.qty:

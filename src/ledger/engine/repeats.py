@@ -58,7 +58,13 @@ def _is_command_of(event: Any, command: Any) -> bool:
     kind = cast("type[Struct]", type(command))
     if _COMMAND_OF.get(type(event)) is not kind:
         return False
-    return all(getattr(event, name) == getattr(command, name) for name in kind.__struct_fields__)
+    return all(_is_field_of(event, command, name) for name in kind.__struct_fields__)
+
+
+def _is_field_of(event: Any, command: Any, name: str) -> bool:
+    if name == "orig_client_order_id":  # a request may name its order by the first id or by the current one
+        return command.orig_client_order_id in (event.orig_client_order_id, event.order)
+    return getattr(event, name) == getattr(command, name)
 
 
 def _is_text_of(stored: bytes, text: TextMessage) -> bool:

@@ -19,6 +19,9 @@ from ledger.zmq_trio import TrioSocket
 
 RETRY_MIN_S: Final = 0.001
 RETRY_MAX_S: Final = 0.05
+LARGE_BYTES: Final = 64 * 1024
+"""Of answers as large as this, ZeroMQ holds one for each client: it limits messages, not bytes, and 60 kB of bad
+inputs are answered with megabytes."""
 
 
 @final
@@ -45,6 +48,8 @@ class Answers:
         self._kept: dict[bytes, deque[list[bytes]]] = {}
         self._kept_bytes: dict[bytes, int] = {}
         self._total = 0
+        self._large: dict[bytes, zmq.MessageTracker] = {}
+        """The large answer of a client that ZeroMQ may still hold."""
         self._some_kept = trio.Event()
         self._none_kept = trio.Event()
         self._none_kept.set()
@@ -76,7 +81,7 @@ class Answers:
     def _delivered(self, frames: list[bytes]) -> bool:
         """Whether an answer is off our hands: handed over, or its client is gone."""
         try:
-            done = self._socket.send_nowait(frames)
+            done = self._handed_over(frames)
         except zmq.ZMQError as error:
             if error.errno not in (errno.EHOSTUNREACH, zmq.ENOTSOCK):
                 raise
@@ -84,6 +89,18 @@ class Answers:
             return True
         self._sent += done
         return done
+
+    def _handed_over(self, frames: list[bytes]) -> bool:
+        if len(frames[-1]) < LARGE_BYTES:
+            return self._socket.send_nowait(frames)
+        self._large = {client: tracker for client, tracker in self._large.items() if not tracker.done}
+        client = frames[0]
+        if client in self._large:
+            return False
+        tracker = self._socket.send_tracked_nowait(frames)
+        if tracker is not None:
+            self._large[client] = tracker
+        return tracker is not None
 
     def _keep(self, frames: list[bytes]) -> None:
         client, size = frames[0], sum(map(len, frames))

@@ -7,8 +7,8 @@ instrument's scales, so it becomes a `TextMessage` that the engine reads in its 
 from __future__ import annotations
 
 import functools
-import typing
 import uuid
+from collections.abc import Callable
 from typing import Any, Final, final
 
 import msgspec
@@ -20,7 +20,9 @@ from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact, MarketData, Or
 from ledger.wire.messages import ANSWERS, Answer, Query, answer_json
 from ledger.wire.text import text_type
 
-_JSON_FIRST: Final = b"{["
+_ABSENT: Final = msgspec.Raw()
+_ID_BYTES_MAX: Final = 128
+"""An id that takes more than this is none."""
 
 
 @final
@@ -105,25 +107,37 @@ def _query_text() -> type[Struct]:
 
 
 class _Ids(Struct):
-    command_id: Any = ""
-    source: Any = ""
-    source_epoch: Any = 0
-    source_seq: Any = 0
+    """The ids of a text message, undecoded: what a hostile sender puts there is not built."""
+
+    command_id: msgspec.Raw = _ABSENT
+    source: msgspec.Raw = _ABSENT
+    source_epoch: msgspec.Raw = _ABSENT
+    source_seq: msgspec.Raw = _ABSENT
 
 
 def _malformed_text(raw: bytes, code: Code, detail: str) -> Malformed:
     try:
         ids = msgspec.json.decode(raw, type=_Ids)
-        command_id = uuid.UUID(str(ids.command_id)).bytes if ids.command_id else b""
+        command_id = _small(ids.command_id, msgspec.json.decode)
         return Malformed(
-            code, detail, command_id, str(ids.source), _integer(ids.source_epoch), _integer(ids.source_seq)
+            code,
+            detail,
+            uuid.UUID(str(command_id)).bytes if command_id else b"",
+            str(_small(ids.source, msgspec.json.decode) or "")[:64],
+            _integer(_small(ids.source_epoch, msgspec.json.decode)),
+            _integer(_small(ids.source_seq, msgspec.json.decode)),
         )
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return Malformed(code, detail)
 
 
+def _small(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], Any]) -> Any:
+    """The value of an id; None where it is longer than any id may be."""
+    return decode(raw) if 0 < memoryview(raw).nbytes <= _ID_BYTES_MAX else None
+
+
 def _integer(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**63 else 0
+    return value if type(value) is int and 0 <= value < 2**63 else 0
 
 
 class _Typed(Struct):
@@ -141,46 +155,65 @@ def _unknown(name: str, door: str) -> tuple[Code, str]:
 def _decode_text(raw: bytes, door: str) -> Any:
     try:
         name = msgspec.json.decode(raw, type=_Typed).type
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         return _malformed_text(raw, Code.MALFORMED, f"not a JSON object with a type: {error}")
     found = _text_decoders(door).get(name)
     if found is None:
         return _malformed_text(raw, *_unknown(name, door))
     try:
         text = found[1].decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         return _malformed_text(raw, Code.MALFORMED, f"{name}: {error}")
     if found[0] is Query:
         return Query(text.id, text.what, text.filters, text.cursor, text.limit)
     return TextMessage(found[0], text, raw)
 
 
-def _decode_packed_one(raw: bytes, door: str) -> Any:
+class _Head(Struct, array_like=True):
+    """The first elements of a packed message, undecoded: what follows them is checked and skipped, never built."""
+
+    tag: msgspec.Raw = _ABSENT
+    first: msgspec.Raw = _ABSENT
+    second: msgspec.Raw = _ABSENT
+    third: msgspec.Raw = _ABSENT
+
+
+def _decode_packed_one(raw: msgspec.Raw, door: str) -> Any:
     try:
-        loose: Any = msgspec.msgpack.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        return Malformed(Code.MALFORMED, f"not msgpack: {error}")
-    items: list[Any] = typing.cast("list[Any]", loose) if isinstance(loose, list) else []
-    tag = items[0] if items and isinstance(items[0], int) else None
-    if tag is None:
+        head = msgspec.msgpack.decode(raw, type=_Head)
+        tag = _small(head.tag, msgspec.msgpack.decode)
+        rest = [_small(part, msgspec.msgpack.decode) for part in (head.first, head.second, head.third)]
+    except (msgspec.MsgspecError, RecursionError):
+        tag, rest = None, []
+    if type(tag) is not int:
         return Malformed(Code.MALFORMED, "a msgpack message is an array whose first element is its type tag")
     name, home = _TAG_HOME.get(tag, ("", ""))
-    ids = _packed_ids(items, home)
+    ids = _packed_ids(rest, home)
     if home not in (door, "query"):
         code, detail = _unknown(name or f"tag {tag}", door)
         return Malformed(code, detail, *ids)
     try:
         return msgspec.msgpack.decode(raw, type=_DOORS[door].union)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         return Malformed(Code.MALFORMED, f"{name}: {error}", *ids)
 
 
-def _packed_ids(items: list[Any], home: str) -> tuple[bytes, str, int, int]:
-    if home == "commands" and len(items) > 1 and isinstance(items[1], bytes) and len(items[1]) == 16:
-        return items[1], "", 0, 0
-    if home in ("reports", "market") and len(items) > 3 and isinstance(items[1], str):
-        return b"", items[1][:64], _integer(items[2]), _integer(items[3])
+def _packed_ids(rest: list[Any], home: str) -> tuple[bytes, str, int, int]:
+    first, second, third = rest
+    if home == "commands" and isinstance(first, bytes) and len(first) == 16:
+        return first, "", 0, 0
+    if home in ("reports", "market") and isinstance(first, str):
+        return b"", first[:64], _integer(second), _integer(third)
     return b"", "", 0, 0
+
+
+def _packed_count(payload: bytes) -> int:
+    """How many elements the msgpack array announces, before any is built; 0 where it is no array."""
+    first = payload[0] if payload else 0
+    if 0x90 <= first <= 0x9F:
+        return first & 0x0F
+    width = {0xDC: 2, 0xDD: 4}.get(first, 0)
+    return int.from_bytes(payload[1 : 1 + width], "big")
 
 
 def _decode_packed(payload: bytes, door: str) -> list[Any]:
@@ -192,9 +225,9 @@ def _decode_packed(payload: bytes, door: str) -> list[Any]:
         return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
     try:
         parts = msgspec.msgpack.decode(payload, type=list[msgspec.Raw])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
-    return [_decode_packed_one(bytes(part), door) for part in parts]
+    return [_decode_packed_one(part, door) for part in parts]
 
 
 def decode_batch(payload: bytes, door: str, *, batch_max: int) -> Batch:
@@ -202,25 +235,39 @@ def decode_batch(payload: bytes, door: str, *, batch_max: int) -> Batch:
 
     What cannot be decoded becomes a Malformed in its place. A batch of more than `batch_max` is refused whole.
     """
-    if payload[:1] not in (b"{", b"["):
-        inputs = _decode_packed(payload, door)
-        if len(inputs) > batch_max:
-            inputs = [
-                Malformed(Code.MALFORMED, f"{len(inputs)} messages in one batch; send {batch_max} at most")
-            ]
-        return Batch(inputs, json=False, single=False)
     if payload[:1] == b"{":
         return Batch([_decode_text(payload, door)], json=True, single=True)
+    if payload[:1] == b"[":
+        return Batch(_decode_texts(payload, door, batch_max), json=True, single=False)
+    count = _packed_count(payload)
+    inputs = _decode_packed(payload, door) if count <= batch_max else [_too_many(str(count), batch_max)]
+    return Batch(inputs, json=False, single=False)
+
+
+def _too_many(count: str, batch_max: int) -> Malformed:
+    return Malformed(Code.MALFORMED, f"{count} messages in one batch; send {batch_max} at most")
+
+
+def _decode_texts(payload: bytes, door: str, batch_max: int) -> list[Any]:
     try:
+        if payload.count(b",") >= batch_max:  # fewer commas, fewer messages
+            count = len(msgspec.json.decode(payload, type=list[_TypedElement]))
+            if count > batch_max:
+                return [_too_many(str(count), batch_max)]
         parts = msgspec.json.decode(payload, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
-        return Batch(
-            [Malformed(Code.MALFORMED, f"not a JSON array of messages: {error}")], json=True, single=False
-        )
-    if len(parts) > batch_max:
-        refused = Malformed(Code.MALFORMED, f"{len(parts)} messages in one batch; send {batch_max} at most")
-        return Batch([refused], json=True, single=False)
-    return Batch([_decode_text(bytes(part), door) for part in parts], json=True, single=False)
+        return [Malformed(Code.MALFORMED, f"not a JSON array of messages: {error}")]
+    return [_decode_text(bytes(part), door) for part in parts]
+
+
+class _TypedElement(Struct, gc=False):
+    """An element of a long JSON array, looked at before all of it is taken apart.
+
+    JSON announces no count, and an element may be two bytes: 16 MiB could become eight million parts. The first
+    element that names no type ends the look, so a long array with one such element is refused whole.
+    """
+
+    type: str
 
 
 _packed: Final = msgspec.msgpack.Encoder()

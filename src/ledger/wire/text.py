@@ -11,10 +11,10 @@ import typing
 import uuid
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, Final, final
+from typing import Annotated, Any, Final, final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ledger.domain.codes import Code
 from ledger.domain.context import PARTITION_SHIFT
@@ -124,7 +124,7 @@ def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict
     own: int | None = getattr(message, "price_scale", None)
     if own is not None:
         qty_scale: int = message.qty_scale  # type: ignore[attr-defined]
-        scales = (own, qty_scale)
+        scales = own, qty_scale
     for field in fields_of(kind):
         value = getattr(message, field.name)
         if drop_defaults and not field.required and value == field.default:
@@ -143,11 +143,16 @@ _ENUM_CODE: Final = {
 }
 
 
+_Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 def _text_type(field: _Field, annotation: Any) -> Any:
     if field.enum is not None or field.unit in _DECIMAL_UNITS or field.unit in ("uuid", "order_id"):
         base: Any = str
     elif field.unit == "levels":
         return tuple[tuple[str, str], ...]
+    elif annotation in (int, int | None):
+        base = _Int64  # JSON integers have no size; one beyond 64 bits could be decided but never journaled
     else:
         return annotation
     return base | None if type(None) in typing.get_args(annotation) else base
@@ -231,7 +236,7 @@ def read(kind: type[Struct], text: Struct, scales: Scales) -> Any:
         qty_scale: int = text.qty_scale  # type: ignore[attr-defined]
         if not (0 <= own <= 12 and 0 <= qty_scale <= 12):
             raise Misfit(Code.MALFORMED, f"price_scale {own} and qty_scale {qty_scale} must be 0 to 12")
-        scales = (own, qty_scale)
+        scales = own, qty_scale
     values: list[Any] = []
     for field in fields_of(kind):
         value = getattr(text, field.name)

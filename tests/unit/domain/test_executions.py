@@ -354,3 +354,16 @@ def test_a_correction_under_the_id_of_its_own_fill_counts_once_and_another_is_a_
     desk.bust("F", "F")
     assert desk.bust("F", "F") == []
     assert desk.x.cum == 0
+
+
+def test_a_bust_under_the_fills_id_may_refer_to_its_correction() -> None:
+    for first in ("fill", "bust"):
+        desk = live()
+        desk.correct("C", "F", 20, 90_000)
+        for what in ("fill", "bust") if first == "fill" else ("bust", "fill"):
+            if what == "fill":
+                desk.fill("F", 10)
+            else:
+                desk.bust("F", "C")
+        assert desk.x.cum == 0
+        assert desk.bust("F", "C") == []
