@@ -134,8 +134,11 @@ def _malformed_text(raw: bytes, code: Code, detail: str) -> Malformed:
 
 
 def _small(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], Any]) -> Any:
-    """The value of an id; None where it is longer than any id may be."""
-    return decode(raw) if 0 < memoryview(raw).nbytes <= _ID_BYTES_MAX else None
+    """The value of an id; None where it is longer than any id may be, or cannot be read."""
+    try:
+        return decode(raw) if 0 < memoryview(raw).nbytes <= _ID_BYTES_MAX else None
+    except UNREADABLE:
+        return None
 
 
 def _integer(value: Any) -> int:
@@ -183,10 +186,10 @@ class _Head(Struct, array_like=True):
 def _decode_packed_one(raw: msgspec.Raw, door: str) -> Any:
     try:
         head = msgspec.msgpack.decode(raw, type=_Head)
-        tag = _small(head.tag, msgspec.msgpack.decode)
-        rest = [_small(part, msgspec.msgpack.decode) for part in (head.first, head.second, head.third)]
     except UNREADABLE:
-        tag, rest = None, []
+        head = _Head()
+    tag = _small(head.tag, msgspec.msgpack.decode)
+    rest = [_small(part, msgspec.msgpack.decode) for part in (head.first, head.second, head.third)]
     if type(tag) is not int:
         return Malformed(Code.MALFORMED, "a msgpack message is an array whose first element is its type tag")
     name, home = _TAG_HOME.get(tag, ("", ""))
@@ -221,8 +224,8 @@ def _packed_count(payload: bytes) -> int:
 def _decode_packed(payload: bytes, door: str) -> list[Any]:
     try:
         return _packed_decoder(door).decode(payload)
-    except msgspec.ValidationError:
-        pass
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        pass  # perhaps of one element only: each by itself
     except UNREADABLE as error:
         return [Malformed(Code.MALFORMED, f"not a msgpack array of messages: {error}")]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tracemalloc
 
 import msgspec
@@ -88,6 +89,41 @@ def test_one_bad_element_keeps_its_place_and_its_ids_in_both_forms() -> None:
     inputs = text_batch(good, {**good, "symbol": 5}, 7, good).inputs
     assert [type(item) is Malformed for item in inputs] == [False, True, True, False]
     assert inputs[1].command_id.hex() == ID.replace("-", "")
+
+
+def test_text_that_is_no_text_spoils_its_own_element_only() -> None:
+    good = msgspec.msgpack.encode([11, b"1" * 16, "S", "c", "o"])
+    bad = good.replace(b"\xa1S", b"\xa1\xff")
+    first, second, third = decode_batch(b"\x93" + good + bad + good, "commands", batch_max=9).inputs
+    assert (type(second), second.command_id) == (Malformed, b"1" * 16)
+    assert first == third
+    (alone,) = decode_batch(b'{"type":"CancelOrder","symbol":"\xff"}', "commands", batch_max=9).inputs
+    assert type(alone) is Malformed
+
+
+def test_no_change_of_a_message_makes_the_decoder_raise() -> None:
+    chance = random.Random(7)
+    patches = [
+        b"\xff\xfe",
+        b"\xd9\xff",
+        b"\xc7\x05\x01",
+        b"\\ud800",
+        b"9" * 30,
+        b"1e400",
+        b"\xcf" + b"\xff" * 8,
+    ]
+    messages = [
+        msgspec.msgpack.encode([[10, b"1" * 16, "c", "S", "A", "E", 1, 2, 100, 1005]]),
+        msgspec.msgpack.encode([[61, "m", 1, 2, "A", "E", 1, 2, [[1, 2]], [[3, 4]]]]),
+        b'[{"type":"ReportFill","source":"g","source_epoch":1,"source_seq":77,"px":"10.05"}]',
+    ]
+    for _ in range(1500):
+        payload = bytearray(chance.choice(messages))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(payload))
+            payload[at : at + chance.randint(0, 3)] = chance.choice([*patches, b"", bytes([at % 256])])
+        for door in ("commands", "reports", "market", "query"):
+            assert decode_batch(bytes(payload), door, batch_max=9).inputs is not None
 
 
 def test_a_bad_fact_keeps_the_number_its_sender_gave_it() -> None:
