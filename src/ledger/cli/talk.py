@@ -7,6 +7,7 @@ ids, so nothing is applied twice.
 
 from __future__ import annotations
 
+import socket as tcp
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, final
@@ -22,6 +23,7 @@ BATCH: Final = 256
 """Messages sent together."""
 PAGE: Final = 5000
 _RESEND_MS: Final = 2000
+_DIAL_S: Final = 3.0
 _CURE: Final = "start one with `ledger serve`, or name another with --connect or --data"
 
 
@@ -36,6 +38,7 @@ class Talk:
         self._sockets: dict[str, zmq.Socket[bytes]] = {}
         self._endpoints: Mapping[str, str] = {}
         self._queries = 0
+        self._reached = False
 
     def __enter__(self) -> Self:
         return self
@@ -97,17 +100,33 @@ class Talk:
         socket = self._sockets.get(door)
         if socket is None:
             endpoint = self._endpoint(door)
+            if not self._reached:
+                self._reach(endpoint)
             socket = self._context.socket(zmq.DEALER)
             socket.linger = 0
             socket.connect(endpoint)
             self._sockets[door] = socket
         return socket
 
+    def _reach(self, endpoint: str) -> None:
+        """Try the address once: ZeroMQ would go on dialing a ledger that is gone until the time is up."""
+        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        try:
+            tcp.create_connection((host.strip("[]"), int(port)), _DIAL_S).close()
+        except OSError as error:
+            raise Unavailable(
+                f"no ledger answers for {self._place} ({error.strerror or error})", _CURE
+            ) from None
+        self._reached = True
+
     def _endpoint(self, door: str) -> str:
         if self._place.data is not None:
             self._endpoints = read_endpoints(self._place.data).endpoints
-        elif door == "commands":
+            return self._endpoints[door]
+        host = self._place.connect.rpartition(":")[0]
+        if door == "commands":
             return f"tcp://{self._place.connect}"
-        elif not self._endpoints:
+        if not self._endpoints:
             self._endpoints = self._ask("endpoints", {}, "", door="commands")["rows"][0]
-        return self._endpoints[door]
+        # The ledger names its own view of its address; the way that led to it is ours.
+        return f"tcp://{host}:{self._endpoints[door].rpartition(':')[2]}"

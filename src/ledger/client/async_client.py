@@ -39,7 +39,6 @@ class _AsyncDoor:
         self._context = context
         self._name = name
         self._whereabouts = whereabouts
-        self._window = options.window
         self._nudge = trio.Event()
         self._line = self._dial()
 
@@ -66,7 +65,7 @@ class _AsyncDoor:
             self.hang_up()
 
     def _dial(self) -> tuple[Line, TrioSocket, TrioSocket] | None:
-        line = Line(self._context, self._whereabouts.endpoint(self._name), self._window)
+        line = Line(self._context, self._whereabouts.endpoint(self._name))
         return line, TrioSocket(line.socket), TrioSocket(line.monitor)
 
     def hang_up(self) -> None:
@@ -95,7 +94,7 @@ class _AsyncDoor:
         if self._line is not None:
             while (payload := self.conversation.outgoing(now)) is not None:
                 sent = self._line[1].send_nowait([payload])
-                assert sent, "the window is smaller than the socket's queue"
+                assert sent, "a queue without limit has room"
 
     async def _receive(self, socket: TrioSocket) -> None:
         try:

@@ -33,7 +33,6 @@ class _BlockingDoor:
         self._context = context
         self._name = name
         self._whereabouts = whereabouts
-        self._window = options.window
         self._poller = zmq.Poller()
         self._line: Line | None = self._dial()
 
@@ -53,7 +52,7 @@ class _BlockingDoor:
             self._line = None
 
     def _dial(self) -> Line:
-        line = Line(self._context, self._whereabouts.endpoint(self._name), self._window)
+        line = Line(self._context, self._whereabouts.endpoint(self._name))
         self._poller = zmq.Poller()
         self._poller.register(line.socket, zmq.POLLIN)
         self._poller.register(line.monitor, zmq.POLLIN)

@@ -9,7 +9,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from ledger.zmq_trio import limited
 
-SPARE: Final = 16
+NO_LIMIT: Final = 0
 RECONNECT_MS: Final = 50
 RECONNECT_MAX_MS: Final = 500
 
@@ -18,9 +18,10 @@ RECONNECT_MAX_MS: Final = 500
 class Line:
     """A connected pair of sockets; owned by whoever dialed."""
 
-    def __init__(self, context: zmq.Context[Any], endpoint: str, window: int) -> None:
-        # Messages outside of the window's count do not exist, so a send never finds this queue full.
-        self.socket = limited(context, zmq.DEALER, hwm=window + SPARE)
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        # The conversation's window is the limit. ZeroMQ's own would not do: it gives room back in steps of half of
+        # it, so that a queue with many messages gone would still refuse one.
+        self.socket = limited(context, zmq.DEALER, hwm=NO_LIMIT)
         self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)

@@ -6,7 +6,6 @@ it ended and nothing is in the ledger twice. A message counts as sent when the l
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -180,8 +179,8 @@ class _CaptureClock:
         if not self.speed:
             return 0.0
         if not self._first_ns:
-            self._first_ns, self._began = local_ns, time.monotonic()
-        return self._began + (local_ns - self._first_ns) / 1e9 / self.speed - time.monotonic()
+            self._first_ns, self._began = local_ns, trio.current_time()
+        return self._began + (local_ns - self._first_ns) / 1e9 / self.speed - trio.current_time()
 
 
 async def _chunks(

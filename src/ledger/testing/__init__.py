@@ -1,6 +1,8 @@
 """What proves a ledger from outside: a seeded venue, strategies, and books so simple that they can be trusted."""
 
 from ledger.testing.books import Books
+from ledger.testing.child import Child
+from ledger.testing.proof import Found, Recorder, look_up
 from ledger.testing.simulation import Simulated, TradingDoor, run_name, simulate
 from ledger.testing.strategies import INSTRUMENTS, Market, Strategies
 from ledger.testing.venue import Venue
@@ -8,11 +10,15 @@ from ledger.testing.venue import Venue
 __all__ = [
     "INSTRUMENTS",
     "Books",
+    "Child",
+    "Found",
     "Market",
+    "Recorder",
     "Simulated",
     "Strategies",
     "TradingDoor",
     "Venue",
+    "look_up",
     "run_name",
     "simulate",
 ]

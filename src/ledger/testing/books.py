@@ -232,6 +232,9 @@ class Books:
         seen: set[tuple[str, str]] = set()
         for row in rows:
             key = (row["strategy_id"], row["symbol"])
+            if key not in self._fills:
+                found.append(f"position {key[0]} in {key[1]}: the ledger has it and nobody traded")
+                continue
             seen.add(key)
             holding = self.holding(*key)
             ours = {name: getattr(holding, name) for name in ("qty", "cost", "realized", "cash")}

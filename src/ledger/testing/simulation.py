@@ -22,7 +22,7 @@ from ledger.testing.strategies import EXCHANGE, INSTRUMENTS, Intent, Strategies
 from ledger.testing.venue import Venue
 from ledger.wire import Committed, FactCommitted, Rejected
 
-ROUND_ORDERS: Final = 64
+ROUND_ORDERS: Final = 128
 """New orders in one round at full speed."""
 SHOWN_MAX: Final = 1000
 """Mismatches kept; more say nothing new."""

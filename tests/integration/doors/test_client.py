@@ -382,3 +382,10 @@ def test_both_clients_have_the_same_calls() -> None:
         return {name for name in vars(kind) if not name.startswith("_") and name not in ("close", "find")}
 
     assert calls(Client) == calls(AsyncClient)
+
+
+def test_a_long_batch_passes_a_small_window() -> None:
+    ledger = engine()
+    with doors_in_a_thread(ledger) as doors, connect(doors.commands, batch_max=2, window=32) as client:
+        outcomes = client.send_commands([order(number) for number in range(2000)])
+    assert [getattr(outcome, "seq", None) for outcome in outcomes] == list(range(1, 2001))

@@ -1,0 +1,73 @@
+"""The simulation and the feed against a real engine and journal in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uuid_utils
+
+import given_capture as given
+from engine_door import EngineDoor, running_engine
+from ledger.feeds import feed
+from ledger.testing import Simulated, simulate
+
+
+async def run(door: Any, *, seed: int = 7, orders: int = 300, name: str = "a") -> Simulated:
+    return await simulate(door, seed=seed, orders=orders, run=name, new_id=lambda: uuid_utils.uuid7().bytes)
+
+
+async def test_a_ledger_agrees_with_the_plain_books_run_after_run(tmp_path: Path) -> None:
+    async with running_engine(tmp_path / "data") as door:
+        first = await run(door)
+        again = await run(door, name="b")
+    assert first.mismatches == again.mismatches == []
+    assert (first.commands, first.fills, first.rejected) == (again.commands, again.fills, again.rejected)
+    assert min(first.fills, first.rejected, first.resent) > 0
+    assert first.acknowledged + first.rejected == first.commands
+
+
+async def test_a_ledger_that_started_again_agrees_with_a_run_across_the_stop(tmp_path: Path) -> None:
+    async with running_engine(tmp_path / "data") as door:
+        await run(door, orders=100)
+        before = await door.rows("orders")
+    async with running_engine(tmp_path / "data") as door:
+        assert await door.rows("orders") == before
+        assert (await run(door, name="b", orders=100)).mismatches == []
+
+
+class Forgetful(EngineDoor):
+    """Loses the last fill of each batch, and says that it was taken."""
+
+    async def send_facts(self, facts: Sequence[Any]) -> list[Any]:
+        kept = [fact for fact in facts if not hasattr(fact, "execution_id")]
+        last = [fact for fact in facts if hasattr(fact, "execution_id")][:-1]
+        answers = await super().send_facts(sorted([*kept, *last], key=lambda fact: fact.source_seq))
+        return [*answers, *[answers[-1]] * (len(facts) - len(answers))]
+
+
+async def test_a_ledger_that_loses_fills_is_found_out(tmp_path: Path) -> None:
+    async with running_engine(tmp_path / "data") as door:
+        found = (await run(Forgetful(door.engine), orders=100)).mismatches
+    assert any(sentence.startswith("fill ") and "lacks it" in sentence for sentence in found)
+    assert any(sentence.startswith("position ") for sentence in found)
+
+
+async def test_a_feed_that_was_stopped_goes_on_and_the_book_is_that_of_one_feed(tmp_path: Path) -> None:
+    first = given.write(tmp_path / "a.gz", given.SOUND[:4])
+    whole = given.write(tmp_path / "b.gz", given.SOUND)
+    async with running_engine(tmp_path / "stopped") as door:
+        assert (await feed([first], door)).sent == 4
+    async with running_engine(tmp_path / "stopped") as door:
+        fed = await feed([whole], door)
+        assert (fed.sent, fed.skipped) == (3, 4)
+        stopped = await door.rows("book", symbol="BTCUSDT")
+        assert (await feed([whole], door)).sent == 0
+        assert await door.rows("anomalies") == []
+    async with running_engine(tmp_path / "whole") as door:
+        await feed([whole], door)
+        straight = await door.rows("book", symbol="BTCUSDT")
+    assert {**stopped[0], "version": 0} == {**straight[0], "version": 0}
+    assert stopped[0]["best_bid"] == ["99.5", "1"]
+    assert stopped[0]["status"] == "LIVE"
