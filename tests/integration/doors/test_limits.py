@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -247,7 +249,7 @@ async def test_a_refused_fact_is_answered_with_its_number_so_that_its_sender_doe
     engine = AnsweringEngine(rows={"instruments": [{"symbol": "S", "price_scale": 2, "qty_scale": 0}]})
     options = {"source": "gw", "source_epoch": 7}
     async with open_doors(engine) as doors, open_client(doors.commands, **options) as client:
-        with trio.fail_after(5), pytest.raises(RefusedError, match="fee abc") as refused:
+        with trio.fail_after(5), pytest.raises(RefusedError, match=r"fee.*'abc' is not a decimal") as refused:
             await client.report_fill(**FILL, fee="abc")  # type: ignore[typeddict-item]
         assert refused.value.key == ("gw", 7, 1)
         fill = {"type": "ReportFill", **FILL}
@@ -280,3 +282,30 @@ async def test_publishing_after_the_sockets_are_closed_is_silence() -> None:
         nursery.cancel_scope.cancel()
     publisher.publish("trading", 1, 2, [StrategyDefined("S", "A")], [], 2, {})
     context.destroy(linger=0)
+
+
+async def test_a_ledger_that_comes_back_on_other_ports_is_found_without_waiting_for_a_resend(
+    tmp_path: Path,
+) -> None:
+    engine, ended = AnsweringEngine(), trio.Event()
+
+    async def first_life(task_status: trio.TaskStatus[str]) -> None:
+        async with open_doors(engine, directory=tmp_path) as doors:
+            task_status.started(doors.endpoints["commands"])
+            await ended.wait()
+
+    async with trio.open_nursery() as nursery:
+        old = await nursery.start(first_life)
+        async with open_client(tmp_path, timeout=60, resend_after=60) as client:
+            await client.define_strategy(strategy_id="S1", account="A1")
+            ended.set()
+            nursery.start_soon(partial(client.define_strategy, strategy_id="S2", account="A1"))
+            door = client._doors["commands"]
+            with trio.fail_after(10):
+                while door.conversation._losses < 2:  # it has dialed the old port again, where nobody listens
+                    await trio.sleep(0.005)
+            async with open_doors(engine, directory=tmp_path) as again:
+                assert again.endpoints["commands"] != old
+                with trio.fail_after(10):
+                    await client.define_strategy(strategy_id="S3", account="A1")
+    assert [command.strategy_id for command in engine.applied] == ["S1", "S2", "S3"]
