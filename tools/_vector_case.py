@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import msgspec
-
+from ledger.codec import decode_events, encode_events
 from ledger.domain.events import Event
 
 Case = dict[str, Any]
 Named = Iterator[tuple[str, Case]]
-
-_DECODER = msgspec.msgpack.Decoder(Event)
 
 
 class Difference(Exception):
@@ -28,7 +25,7 @@ def expect(where: str, wanted: object, got: object) -> None:
 
 def journaled(event: Event) -> Event:
     """The event as the journal gives it back."""
-    return _DECODER.decode(msgspec.msgpack.encode(event))
+    return decode_events(encode_events([event]))[0]
 
 
 def scaled(text: object, scale: int) -> int:

@@ -126,6 +126,20 @@ class _Facts:
         """The newest anomalies of every severity, `ANOMALIES_KEPT` at most."""
         self.counts: dict[str, int] = {"anomalies": 0, "lost": 0}
 
+    def waiting(self, symbol: str) -> list[tuple[int, FactSuspended]]:
+        """The suspended facts that name this symbol, by seq, as installed."""
+        return [
+            (seq, event)
+            for seq, event in self.suspended.states.items()
+            if isinstance(event, FactSuspended) and event.symbol == symbol
+        ]
+
+    def forget_from(self, seq: int) -> None:
+        """Drop anomalies of events that were never journaled: those from `seq` on."""
+        while self.anomalies and self.anomalies[-1][0] >= seq:
+            self.anomalies.pop()
+            self.counts["anomalies"] -= 1
+
     def table(self) -> dict[type, Apply]:
         return {
             AnomalyRecorded: self._anomaly_recorded,
@@ -216,6 +230,11 @@ class TradingFold:
     def digest(self) -> int:
         """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
         return self._digest.value()
+
+    def forget_from(self, seq: int) -> None:
+        """A turn raised: drop what stands beside the entities of events that were never journaled, from `seq` on."""
+        self.facts.forget_from(seq)
+        self.changed_positions = [item for item in self.changed_positions if item[0] < seq]
 
     def find_order(self, symbol: str, client_order_id: str) -> OrderKey | None:
         """The order that this id names: its first, its current, or one of its requests."""
@@ -364,7 +383,8 @@ class TradingFold:
         self._move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
-        return bool(self.quarantine.states) and self.quarantine.get((kind, key)) is not None
+        quarantine = self.quarantine  # replay stages a whole frame, in which the quarantine itself may stand
+        return bool(quarantine.states or quarantine.staged) and quarantine.get((kind, key)) is not None
 
 
 @final
@@ -404,6 +424,10 @@ class MarketFold:
             for key, value in book_view.digest_items(book):
                 total += int.from_bytes(blake2b(key + value, digest_size=16).digest(), "big")
         return total % MODULO
+
+    def forget_from(self, seq: int) -> None:
+        """A turn raised: drop what stands beside the entities of events that were never journaled, from `seq` on."""
+        self.facts.forget_from(seq)
 
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event

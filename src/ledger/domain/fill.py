@@ -64,6 +64,8 @@ class FillState(Struct, frozen=True, array_like=True, gc=False):
     reason: str
     version: int
     """seq of its last event."""
+    recorded_at_ns: int = 0
+    """Of its OrderFilled, whatever was corrected since; 0 while the fill has not come."""
 
 
 @final
@@ -170,6 +172,7 @@ def evolve(
             False,
             "",
             seq,
+            recorded_at_ns,
         )
     assert type(event) is not OrderFilled
     if key[3:] != (event.trade_date, event.root):
@@ -202,6 +205,7 @@ def _busted(state: FillState | None, event: FillBusted, seq: int) -> FillState:
         event.reinstated,
         event.reason,
         seq,
+        state.recorded_at_ns if state is not None else 0,
     )
 
 
@@ -227,6 +231,7 @@ def _corrected(state: FillState | None, event: FillCorrected, seq: int) -> FillS
         False,
         "",
         seq,
+        state.recorded_at_ns if state is not None else 0,
     )
 
 

@@ -21,10 +21,9 @@ from ledger.domain.events import (
     OrderFilled,
     PositionRestated,
 )
-from ledger.domain.units import INT64_MAX, Money
+from ledger.domain.values import to_money
 
 _BUY: Final = Side.BUY
-_INT64_MIN: Final = -INT64_MAX - 1
 
 PositionInput = OrderFilled | PositionRestated | FillBusted | FillCorrected
 """The events that concern a position; busts and corrections change it only by the PositionRestated beside them."""
@@ -177,11 +176,6 @@ def from_canonical(stored: Sequence[object]) -> PositionState:
         fields[index] = int(fields[index])  # type: ignore[call-overload]
     fields[_FEES] = tuple((currency, int(amount)) for currency, amount in fields[_FEES])  # type: ignore[union-attr]
     return PositionState(*fields)  # type: ignore[arg-type]
-
-
-def to_money(value: int) -> Money:
-    """The stored form of an unbounded integer: itself where 64 bits hold it, else decimal text."""
-    return value if _INT64_MIN <= value <= INT64_MAX else str(value)
 
 
 _WIDE: Final = tuple(

@@ -7,78 +7,36 @@ stops taking anything (fail-stop) and serves reads from what is durable.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
 import trio
-from msgspec import Struct
 
 import actors
 from ledger.domain.codes import Code
-from ledger.domain.commands import CancelOrder
-from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted, MarketTailLost
-from ledger.domain.order_state import is_open
 from ledger.domain.position import PositionState
+from ledger.engine.describe import VERSION, head_row
+from ledger.engine.fail_stop import refold
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
+from ledger.engine.refusals import is_cancel, not_taken
+from ledger.engine.settings import CommitOf, EngineSettings, Publisher, lmdb_commit
 from ledger.fold import MarketFold, TradingFold
-from ledger.journal import (
-    Commit,
-    DataDirectory,
-    Frame,
-    Head,
-    JournalFull,
-    LmdbCommit,
-    StorageError,
-    WriterThread,
-)
+from ledger.journal import Commit, DataDirectory, Frame, Head, JournalFull, StorageError, WriterThread
 from ledger.views import Row
-from ledger.wire import Answer, Refused, Unavailable
+from ledger.wire import Answer
 
-VERSION: Final = "0.1.0"
 READERS_CHECKED_EVERY_S: Final = 10.0
-FULL_AT: Final = 0.5
-"""Share of frame_bytes_max at which an open frame counts as full: sizes are estimates."""
+FULL_AT: Final = 0.4
+"""Share of frame_bytes_max at which an open frame counts as full: it can still grow by the turn that runs, and the
+size of its newest events is an estimate."""
+RETRY_STOPPING_MS: Final = 1000
+RETRY_OVERLOADED_MS: Final = 50
 Reply = Callable[[list[Answer]], None]
-
-
-class Publisher(Protocol):
-    """Where events go once they may be seen."""
-
-    def publish(
-        self,
-        journal: str,
-        epoch: int,
-        first_seq: int,
-        events: Sequence[Any],
-        positions: Sequence[tuple[int, PositionState]],
-        durable_seq: int,
-        instruments: dict[str, Instrument],
-    ) -> None:
-        """Send what somebody subscribed to; never blocks, never raises."""
-        ...
-
-
-@final
-class EngineSettings(Struct, frozen=True):
-    """What the engine takes from the configuration."""
-
-    segment_bytes_max: int
-    map_size_bytes: int
-    market_sync_s: float
-    turns_max: int
-    queue_max: int
-    queue_reserved: int
-    frame_bytes_max: int
-    idempotence_window_ns: int
-    clock_step_max_ns: int
-    rules: OrderRules
 
 
 @final
@@ -93,6 +51,7 @@ class Engine:
         *,
         publisher: Publisher | None = None,
         clock: Callable[[], int] = wall_clock,
+        commit_of: CommitOf = lmdb_commit,
     ) -> None:
         self.directory = directory
         self.number = partition
@@ -102,6 +61,7 @@ class Engine:
         self.recovered: dict[str, Replayed] = {}
         self._publisher = publisher
         self._clock = clock
+        self._commit_of = commit_of
         self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
@@ -155,15 +115,11 @@ class Engine:
         for name, commit in self._commits.items():
             writer = self._start_writer(name, commit, token)
             self._writers[name] = writer
-            opened[name].attach(writer)
+            opened[name].attach(writer, on_full=self.dispatcher.pause)
         self._begin_epoch(heads["market"])
 
     def _open_commit(self, name: str) -> Head:
-        commit = LmdbCommit(
-            self.directory.journal(name, self.number),
-            segment_bytes_max=self.settings.segment_bytes_max,
-            map_size_bytes=self.settings.map_size_bytes,
-        )
+        commit = self._commit_of(self.directory.journal(name, self.number), self.settings)
         self._commits[name] = commit
         return commit.open()
 
@@ -220,43 +176,55 @@ class Engine:
         Never raises: what finds no room is answered OVERLOADED or Unavailable at once, cancels may use the reserved
         room. `reply` is called in this thread and must not raise.
         """
-        gate = self.open_market if door == "market" else self.open_trading
-        messages = [Arrival(actor, received_at_ns), *inputs]
+        arrival = Arrival(actor, received_at_ns)
+        try:
+            self.dispatcher.submit_nowait([arrival, *inputs], self._answering(door, reply))
+        except actors.Overloaded:
+            self._submit_urgent(door, inputs, arrival, reply)
+        except actors.Stopped:
+            why = "the ledger is stopping; connect again when it runs"
+            reply([not_taken(item, Code.OVERLOADED, why, RETRY_STOPPING_MS) for item in inputs])
+
+    def _answering(self, door: str, reply: Reply) -> Callable[[Sequence[object]], None]:
+        """What a batch's answers wait for once it is decided."""
+        trading, market = self.open_trading, self.open_market
+
+        def release(answers: list[Any]) -> None:
+            if door == "market":  # its faults stand in the trading journal
+                market.when_durable(lambda: trading.when_durable(lambda: reply(answers)))
+            else:
+                trading.when_durable(lambda: reply(answers))
 
         def decided(answers: Sequence[object]) -> None:
-            gate.when_durable(lambda: reply(list(answers[1:])))  # type: ignore[arg-type]
+            # A batch that fail-stop cut in two: what became of its first part is in doubt, so is its answer.
+            if self._failed is None or self.partition.batch_read_only:
+                release(list(answers[1:]))
 
-        try:
-            self.dispatcher.submit_nowait(messages, decided)
-        except actors.Overloaded:
-            self._submit_urgent(inputs, messages[0], gate, reply)
-        except actors.Stopped:
-            reply(
-                [
-                    _not_taken(item, "the ledger is stopping; connect again when it runs", 1000)
-                    for item in inputs
-                ]
-            )
+        return decided
 
-    def _submit_urgent(self, inputs: list[Any], arrival: Any, gate: OpenJournal, reply: Reply) -> None:
-        urgent = [index for index, item in enumerate(inputs) if _is_cancel(item)]
-        answers: list[Any] = [
-            _not_taken(item, "more waits than engine.queue_max allows; send it again", 50) for item in inputs
+    def _submit_urgent(self, door: str, inputs: list[Any], arrival: Arrival, reply: Reply) -> None:
+        """There is no room but for cancels."""
+        why = "more waits than engine.queue_max allows; send it again"
+        answers: list[Answer] = [
+            not_taken(item, Code.OVERLOADED, why, RETRY_OVERLOADED_MS) for item in inputs
         ]
+        urgent = [index for index, item in enumerate(inputs) if is_cancel(item)]
 
-        def decided(decided_answers: Sequence[object]) -> None:
-            for index, answer in zip(urgent, decided_answers[1:], strict=True):
+        def decided(of_urgent: list[Answer]) -> None:
+            for index, answer in zip(urgent, of_urgent, strict=True):
                 answers[index] = answer
-            gate.when_durable(lambda: reply(answers))
+            reply(answers)
 
         if urgent:
             try:
                 self.dispatcher.submit_nowait(
-                    [arrival, *(inputs[index] for index in urgent)], decided, urgent=True
+                    [arrival, *(inputs[index] for index in urgent)],
+                    self._answering(door, decided),
+                    urgent=True,
                 )
+                return
             except (actors.Overloaded, actors.Stopped):
-                reply(answers)
-            return
+                pass  # not even the reserved room
         reply(answers)
 
     def _on_fault(self, message: object, error: Exception) -> object:
@@ -268,9 +236,14 @@ class Engine:
     def _after_batch(self) -> None:
         if self._failed is not None:
             return
+        resumption = self.partition.facts.resumption
+        if resumption.symbols and not self.dispatcher.statistics().paused:
+            resumption.run(self._entities, self.settings.turns_max)
         try:
-            self._send(self.open_market)
             self._send(self.open_trading)
+            # No market frame is durable before the definition of an instrument in it.
+            if self.open_trading.durable_seq >= self.partition.facts.market_needs:
+                self._send(self.open_market)
         except StorageError as error:
             self._fail(error)
             return
@@ -338,14 +311,13 @@ class Engine:
         self.partition.read_only = f"the journal has stopped: {error}"
         for journal in (self.open_trading, self.open_market):
             journal.stop()
-        refolded = {
-            name: replay(self.directory.path, name, self.number).fold for name in ("trading", "market")
-        }
-        trading, market = refolded["trading"], refolded["market"]
-        assert isinstance(trading, TradingFold)
-        assert isinstance(market, MarketFold)
-        self.partition.trading, self.partition.market = trading, market
-        self.partition.views = Views(trading, market, self._describe, self._doors)
+        try:
+            trading, market = refold(self.directory.path, self.open_trading, self.open_market, self.number)
+        except Exception as unreadable:
+            self.partition.unreadable = f"the journal has stopped and cannot be read: {unreadable}"
+        else:
+            self.partition.trading, self.partition.market = trading, market
+            self.partition.views = Views(trading, market, self._describe, self._doors)
         self.dispatcher.resume()
 
     # ---- life ----------------------------------------------------------------------------------------------
@@ -446,70 +418,6 @@ class Engine:
                 why=partition.read_only,
             )
         ]
-
-
-def head_row(
-    *,
-    lineage: str,
-    data: Path,
-    trading: TradingFold,
-    market: MarketFold,
-    places: dict[str, tuple[int, int, int]],
-    settled: dict[str, int],
-    ready: bool,
-    why: str,
-) -> Row:
-    """What a ledger says of itself: `places` are (epoch, head seq, recorded_at_ns) by journal."""
-    journals: dict[str, list[Row]] = {}
-    for name, fold in (("trading", trading), ("market", market)):
-        epoch, seq, recorded_at_ns = places[name]
-        journals[name] = [
-            {
-                "partition": fold.partition,
-                "epoch": epoch,
-                "head": f"{name}/{fold.partition}:{seq}",
-                "settled": f"{name}/{fold.partition}:{settled[name]}",
-                "digest": f"{fold.digest():032x}",
-                "recorded_at": _iso(recorded_at_ns),
-            }
-        ]
-    return {
-        "lineage": lineage,
-        "data": str(data),
-        "version": VERSION,
-        "ready": ready,
-        "why": why,
-        "journals": journals,
-        "orders": len(trading.orders),
-        "orders_open": sum(1 for state in trading.orders if is_open(state)),
-        "fills": len(trading.fills),
-        "positions": len(trading.positions),
-        "books": len(market.books),
-        "anomalies": trading.facts.counts["anomalies"] + market.facts.counts["anomalies"],
-        "anomalies_open": len(trading.facts.cases) + len(market.facts.cases),
-        "source_gaps": sum(len(state[2]) for fold in (trading, market) for state in fold.facts.sources),
-        "quarantined": len(trading.quarantine),
-    }
-
-
-def _iso(ns: int) -> str:
-    seconds, rest = divmod(ns, 10**9)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
-
-
-def _is_cancel(item: Any) -> bool:
-    return isinstance(item, CancelOrder) or getattr(item, "kind", None) is CancelOrder
-
-
-def _not_taken(item: Any, detail: str, retry_after_ms: int) -> Answer:
-    """The answer for an input that found no room."""
-    content = getattr(item, "text", item)
-    if hasattr(content, "source_seq"):
-        return Unavailable(content.source, content.source_epoch, content.source_seq, retry_after_ms, detail)
-    command_id = getattr(content, "command_id", b"")
-    if isinstance(command_id, str):
-        command_id = b""
-    return Refused(command_id, int(Code.OVERLOADED), detail, retry_after_ms)
 
 
 __all__ = ["Engine", "EngineSettings", "Publisher", "head_row"]

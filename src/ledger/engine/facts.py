@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-import msgspec
 from msgspec.structs import astuple
 
 from ledger.codec import encode_message
@@ -30,8 +29,8 @@ from ledger.domain.events import (
 )
 from ledger.domain.facts import (
     MARKET_DATA,
-    ORDER_REPORTS,
-    Fact,
+    BookDelta,
+    BookSnapshot,
     ReportFill,
     ReportTradeCancel,
     ReportTradeCorrect,
@@ -39,9 +38,11 @@ from ledger.domain.facts import (
 from ledger.domain.order import OrderState
 from ledger.domain.order_executions import filled_event
 from ledger.domain.outcome import Unfit
+from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
+from ledger.engine.resumption import Resumption
 from ledger.engine.sequencer import Sequencer
 from ledger.fold import OrderKey
-from ledger.wire import Misfit, Refused, TextMessage, read, text_type
+from ledger.wire import Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -49,12 +50,10 @@ if TYPE_CHECKING:
 _EXECUTIONS: Final = (ReportFill, ReportTradeCancel, ReportTradeCorrect)
 _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
-_packed: Final = msgspec.msgpack.Decoder(Fact)
-_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
-
-
-class _Type(msgspec.Struct):
-    type: str
+FACT_BYTES_MAX: Final = 2 << 20
+"""A larger book would not surely fit into what is left of an open frame."""
+BEHIND: Final = "earlier facts of its symbol wait to be decided"
+SET_ASIDE: Final = "is set aside after a fault"
 
 
 @final
@@ -65,6 +64,9 @@ class FactTurns:
         self._partition = partition
         self.reports = Sequencer(partition.trading.facts.sources)
         self.markets = Sequencer(partition.market.facts.sources)
+        self.resumption = Resumption(partition)
+        self.market_needs = 0
+        """Trading seq of the newest definition that the market journal copied: durable before the copy is."""
         self._copied: dict[str, int] = {}
         """Version of each instrument that the market journal has."""
 
@@ -96,14 +98,22 @@ class FactTurns:
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
+        self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
-    def _decide_report(self, fact: Any) -> list[Any]:
+    def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
+        first = events[0]
+        if type(first) is FactSuspended and first.reason is BEHIND:
+            self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
+
+    def _decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
         partition = self._partition
         fold, context = partition.trading, partition.context
         instrument = context.instrument = fold.instruments.get(fact.symbol)
         if instrument is None:
             return self._suspend(fact, f"symbol {fact.symbol!r} is not defined", encode_message(fact))
+        if not again and fact.symbol in self.resumption.symbols:
+            return self._suspend(fact, BEHIND, encode_message(fact))
         key = self._find(fact)
         state = fold.orders.get(key) if key is not None else None
         partition.current = ("order", f"{fact.symbol}/{key[1] if key else fact.client_order_id}")
@@ -151,9 +161,8 @@ class FactTurns:
     def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
         """The order's code raised before: its fills still reach the position, everything else waits."""
         if type(fact) is not ReportFill or state is None:
-            return self._suspend(
-                fact, f"order {self._partition.current[1]} is set aside after a fault", encode_message(fact)
-            )
+            what = f"order {self._partition.current[1]} {SET_ASIDE}"
+            return self._suspend(fact, what, encode_message(fact))
         terms, context = state.terms, self._partition.context
         key = (fact.exchange, terms.account, fact.symbol, fact.trade_date, fact.execution_id)
         if self._partition.trading.fills.get(key) is not None:
@@ -183,7 +192,7 @@ class FactTurns:
                 and key[2] == place[1]
                 and fill.standing is FillStanding.EFFECTIVE
             ):
-                counted[fill.fill_id] = _effective(fill)
+                counted[fill.fill_id] = _effective(fill, fill.recorded_at_ns)
                 if key == root:
                     gone_at = fill.fill_id
         for index, earlier in enumerate(
@@ -213,28 +222,47 @@ class FactTurns:
         journal, context = partition.open_market, partition.context
         if partition.read_only:
             return partition.fact_unavailable(fact)
-        context.now_ns = journal.now()
-        context.next_seq = journal.next_seq
+        size = _size_of(fact)
+        if size > FACT_BYTES_MAX:
+            what = f"{fact.source} {fact.source_seq}: {size} bytes of levels, {FACT_BYTES_MAX} at most; send fewer"
+            return Refused(b"", Code.MALFORMED, what)
         numbered = self.markets.judge(fact)
         if numbered is None:
             return partition.fact_committed(fact, journal, repeated=True)
         symbol = fact.symbol
         instrument = partition.trading.instruments.get(symbol)
-        if instrument is None:
-            events = self._suspend(fact, f"symbol {symbol!r} is not defined", encode_message(fact))
+        if instrument is None or symbol in self.resumption.symbols:
+            context.next_seq = journal.next_seq
+            reason = f"symbol {symbol!r} is not defined" if instrument is None else BEHIND
+            events = self._suspend(fact, reason, encode_message(fact))
         else:
-            context.instrument = instrument
-            if self._copied.get(symbol) != instrument.version:
-                self._copy(instrument)
-            partition.current = ("book", f"{fact.exchange}/{symbol}")
-            book = partition.market.books.get((fact.exchange, symbol))
-            events = decide_book(book, fact, context)
+            self._begin_market(instrument)
+            events = self._decide_market(fact)
         if numbered:
             events = [*events, *numbered]
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
+        self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
+
+    def _begin_market(self, instrument: Instrument) -> None:
+        """Set the context of a market turn, with the instrument in the market journal before its first use there."""
+        partition, context = self._partition, self._partition.context
+        journal = partition.open_market
+        context.now_ns = journal.now()
+        if self._copied.get(instrument.symbol) != instrument.version:
+            self._copy(instrument)
+        context.instrument = instrument
+        context.next_seq = journal.next_seq
+
+    def _decide_market(self, fact: Any) -> list[Any]:
+        partition = self._partition
+        partition.current = ("book", f"{fact.exchange}/{fact.symbol}")
+        if partition.is_quarantined():
+            return self._suspend(fact, f"book {partition.current[1]} {SET_ASIDE}", encode_message(fact))
+        book = partition.market.books.get((fact.exchange, fact.symbol))
+        return list(decide_book(book, fact, partition.context))
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
@@ -242,22 +270,31 @@ class FactTurns:
         known = partition.market.instruments.get(instrument.symbol)
         if known is None or instrument_terms(known) != instrument_terms(instrument):
             partition.commit_market([InstrumentDefined(*instrument_terms(instrument))])
-            partition.context.next_seq = partition.open_market.next_seq
+            # Its own input, as far as atomicity goes: it stands whatever becomes of the fact that needed it.
+            partition.market.entities.install()
+            self.market_needs = max(self.market_needs, instrument.version)
         self._copied[instrument.symbol] = instrument.version
 
     # ---- facts that do not fit -----------------------------------------------------------------------------
 
-    def misfit(self, message: TextMessage, misfit: Misfit, *, known_symbol: bool) -> Any:
-        """A fact as text whose numbers do not fit its instrument: kept whole. One that is no number at all is refused."""
-        text, partition = message.text, self._partition
-        if misfit.code < Code.DUPLICATE_CLIENT_ORDER_ID and known_symbol:
-            return Refused(b"", misfit.code, f"{text.source} {text.source_seq}: {misfit.detail}")
+    def misfit(self, message: TextMessage, misfit: Misfit) -> Any:
+        """A fact as text that does not fit its instrument: kept whole. One that says no number is refused."""
+        text = message.text
+        if not misfit.readable:
+            return Refused(b"", Code.MALFORMED, f"{text.source} {text.source_seq}: {misfit.detail}")
+        if self._partition.trading.instruments.get(text.symbol) is None:
+            return self.undefined(message)
+        return self._keep(message, misfit.detail)
+
+    def undefined(self, message: TextMessage) -> Any:
+        """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
+        return self._keep(message, f"symbol {message.text.symbol!r} is not defined")
+
+    def _keep(self, message: TextMessage, reason: str) -> Any:
+        partition, text = self._partition, message.text
         if len(message.raw) > _RAW_MAX:
-            return Refused(
-                b"",
-                Code.MALFORMED,
-                f"{len(message.raw)} bytes in one fact that does not fit; {_RAW_MAX} at most",
-            )
+            what = f"{len(message.raw)} bytes in one fact that does not fit; {_RAW_MAX} at most"
+            return Refused(b"", Code.MALFORMED, what)
         if partition.read_only:
             return partition.fact_unavailable(text)
         is_market = message.kind in MARKET_DATA
@@ -268,7 +305,6 @@ class FactTurns:
         numbered = sequencer.judge(text)
         if numbered is None:
             return partition.fact_committed(text, journal, repeated=True)
-        reason = misfit.detail if known_symbol else f"symbol {text.symbol!r} is not defined"
         events = [*self._suspend(text, reason, message.raw), *numbered]
         if is_market:
             partition.commit_market(events)
@@ -288,63 +324,40 @@ class FactTurns:
             context.received_at_ns,
             context.actor,
         )
+        if reason is BEHIND:
+            return [suspended]  # nothing is wrong with it: its turn comes
         what = f"{type(fact).__name__.removesuffix('Text')} {fact.source} {fact.source_epoch}:{fact.source_seq}: {reason}"
         return [suspended, _anomaly(Anomaly.FACT_SUSPENDED, fact.symbol, context.next_seq, what)]
 
-    def resume(self, symbol: str) -> None:
-        """The symbol was defined: what waited for it is decided again, in the order in which it came."""
+    def decide_again(self, fact: Any, ref_seq: int) -> None:
+        """A suspended fact whose symbol is defined gets its turn; what it becomes follows its FactResumed."""
         partition = self._partition
-        context = partition.context
-        for fold, journal, commit in (
-            (partition.trading, partition.open_trading, partition.commit_trading),
-            (partition.market, partition.open_market, partition.commit_market),
-        ):
-            waiting = [
-                (seq, event)
-                for seq, event in fold.facts.suspended.states.items()
-                if isinstance(event, FactSuspended) and event.symbol == symbol
-            ]
-            for seq, event in sorted(waiting, key=lambda item: item[0]):
-                fact = self._read(event)
-                if fact is None:
-                    continue
-                commit([FactResumed(seq)])
-                context.now_ns, context.next_seq = journal.now(), journal.next_seq
-                events = self._decide_again(fact)
-                if events:
-                    commit(events)
-
-    def _decide_again(self, fact: Any) -> list[Any]:
-        partition = self._partition
-        if type(fact) not in MARKET_DATA:
-            return self._decide_report(fact)
-        instrument = partition.trading.instruments.get(fact.symbol)
-        assert instrument is not None
-        partition.context.instrument = instrument
-        if self._copied.get(fact.symbol) != instrument.version:
-            self._copy(instrument)
-        return list(
-            decide_book(partition.market.books.get((fact.exchange, fact.symbol)), fact, partition.context)
-        )
-
-    def _read(self, event: FactSuspended) -> Any:
-        instrument = self._partition.trading.instruments.get(event.symbol)
-        assert instrument is not None
-        if event.raw[:1] != b"{":
-            return _packed.decode(event.raw)
-        kind = _TEXT_KINDS[msgspec.json.decode(event.raw, type=_Type).type]
-        text = msgspec.json.decode(event.raw, type=text_type(kind))
-        try:
-            return read(kind, text, (instrument.price_scale, instrument.qty_scale))
-        except Misfit:
-            return None
+        context, resumed = partition.context, FactResumed(ref_seq)
+        if type(fact) in MARKET_DATA:
+            journal = partition.open_market
+            instrument = partition.trading.instruments.get(fact.symbol)
+            assert instrument is not None
+            self._begin_market(instrument)
+            context.next_seq = journal.next_seq + 1
+            partition.commit_market([resumed, *self._decide_market(fact)])
+        else:
+            context.now_ns = partition.open_trading.now()
+            context.next_seq = partition.open_trading.next_seq + 1
+            partition.commit_trading([resumed, *self._decide_report(fact, again=True)])
 
 
 def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:
     return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
 
 
-def _effective(fill: Any, recorded_at_ns: int = 0) -> position.EffectiveFill:
+def _size_of(fact: Any) -> int:
+    kind: type[Any] = type(fact)
+    if kind is BookSnapshot or kind is BookDelta:
+        return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
+    return 0
+
+
+def _effective(fill: Any, recorded_at_ns: int) -> position.EffectiveFill:
     return position.EffectiveFill(fill.side, fill.qty, fill.px, fill.fee, fill.fee_ccy, recorded_at_ns)
 
 

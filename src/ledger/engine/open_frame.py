@@ -23,6 +23,8 @@ from ledger.journal import FrameDraft, Head, WriterThread
 EVENT_BYTES: Final = 320
 """What one event is taken for when the size of the open frame is estimated: more than nearly all of them need."""
 LEVEL_BYTES: Final = 20
+MEASURED_EVERY: Final = 400
+"""So many events are estimated before the frame is measured: one that is mostly long texts is full sooner."""
 Release = Callable[[], None]
 
 
@@ -78,16 +80,20 @@ class OpenJournal:
         self.in_flight = 0
         self.frames = 0
         self._bytes = 0
+        self._measured = 0
+        self._measured_bytes = 0
         self._first_seq = first_seq
         self._clock = clock
         self._bytes_max = frame_bytes_max
         self._one_at_a_time = one_at_a_time
         self._gate: deque[tuple[int, Release]] = deque()
         self._writer: WriterThread | None = None
+        self._on_full: Release | None = None
 
-    def attach(self, writer: WriterThread) -> None:
-        """Give it the thread that makes its frames durable."""
+    def attach(self, writer: WriterThread, *, on_full: Release) -> None:
+        """Give it the thread that makes its frames durable; `on_full` is called when no turn must follow."""
         self._writer = writer
+        self._on_full = on_full
 
     @property
     def head_seq(self) -> int:
@@ -114,6 +120,16 @@ class OpenJournal:
         self.next_seq += len(events)
         for event in events:
             self._bytes += _bytes_of(event)
+        if len(self.events) - self._measured >= MEASURED_EVERY:
+            self._measure()
+        if self._bytes >= self._bytes_max and self._on_full is not None:
+            self._on_full()
+
+    def _measure(self) -> None:
+        """Put the size of the newest events in the place of its estimate."""
+        self._measured_bytes += len(encode_events(self.events[self._measured :]))
+        self._measured = len(self.events)
+        self._bytes = self._measured_bytes
 
     def when_durable(self, release: Release) -> None:
         """Call `release` once everything that exists now is durable: at once if it is, in order otherwise."""
@@ -127,7 +143,7 @@ class OpenJournal:
         if not self.events or (self._one_at_a_time and self.in_flight):
             return None
         events, self.events = self.events, []
-        self._bytes = 0
+        self._recount()
         draft = FrameDraft(
             epoch=self.epoch,
             first_seq=self._first_seq,
@@ -148,7 +164,11 @@ class OpenJournal:
     def untake(self, events: list[Any]) -> None:
         """The writer had no room for the frame just taken: it stays open."""
         self.events = events
-        self._bytes = sum(_bytes_of(event) for event in events)
+        self._recount()
+
+    def _recount(self) -> None:
+        self._measured = self._measured_bytes = 0
+        self._bytes = sum(_bytes_of(event) for event in self.events)
 
     def became_durable(self, head: Head, frames: int) -> None:
         """The writer says that all up to `head` is durable: release what waited for it."""

@@ -8,7 +8,6 @@ frame. The dispatcher installs the staged states when the behaviour returns; if 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any, Final, final
 
@@ -16,24 +15,18 @@ from msgspec import Struct
 
 import actors
 from ledger.codec import encode_message
-from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.codes import JOURNALED_FROM, Code
 from ledger.domain.commands import COMMANDS
-from ledger.domain.context import Context, OrderRules, Rejection
-from ledger.domain.events import (
-    AnomalyRecorded,
-    CommandRejected,
-    EngineFault,
-    EntityQuarantined,
-    InstrumentDefined,
-    OrderSubmitted,
-)
+from ledger.domain.context import Context, Instrument, OrderRules, Rejection
+from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.engine.commands import CommandTurns
 from ledger.engine.facts import FactTurns
+from ledger.engine.fault import answer_fault
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.queries import Views, answer_query
+from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
@@ -42,6 +35,7 @@ from ledger.wire import (
     Malformed,
     Misfit,
     Query,
+    QueryRefused,
     Refused,
     Rejected,
     TextMessage,
@@ -90,12 +84,16 @@ class Partition:
         self.limits = limits
         self.read_only = ""
         """Why nothing more is taken; "" while all is well."""
+        self.unreadable = ""
+        """Why not even queries can be answered; "" while they can."""
+        self.batch_read_only = False
+        """Whether nothing was taken any more when the batch that runs began."""
         self.current: tuple[str, str] = ("control", "")
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
         self.views = views
         self._commands = CommandTurns(self)
-        self._facts = FactTurns(self)
+        self.facts = FactTurns(self)
 
     def behaviours(self) -> dict[type, actors.Behaviour]:
         """The behaviour for each type of input, for the dispatcher."""
@@ -106,8 +104,8 @@ class Partition:
             Query: self._query,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
-        table.update(dict.fromkeys(ORDER_REPORTS, self._facts.report))
-        table.update(dict.fromkeys(MARKET_DATA, self._facts.market))
+        table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
+        table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
         return table
 
     # ---- what every input passes ---------------------------------------------------------------------------
@@ -116,6 +114,7 @@ class Partition:
         context = self.context
         context.actor = arrival.actor
         context.received_at_ns = arrival.received_at_ns
+        self.batch_read_only = bool(self.read_only)
 
     def _malformed(self, message: Malformed) -> Any:
         if message.source:
@@ -124,18 +123,26 @@ class Partition:
 
     def _text(self, message: TextMessage) -> Any:
         kind, text = message.kind, message.text
-        instrument = self.trading.instruments.get(text.symbol) if hasattr(text, "symbol") else None
+        self.current = ("input", kind.__name__)
+        instrument = self._instrument_of(text)
         scales = (instrument.price_scale, instrument.qty_scale) if instrument is not None else NO_SCALES
         is_command = kind in COMMANDS
         try:
             parsed = read(kind, text, scales)
         except Misfit as misfit:
-            if is_command:
-                return self.misfit(message, misfit, known_symbol=instrument is not None)
-            return self._facts.misfit(message, misfit, known_symbol=instrument is not None)
-        return self.command(parsed) if is_command else self._facts.take(parsed)
+            return self.misfit(message, misfit) if is_command else self.facts.misfit(message, misfit)
+        if is_command:
+            return self.command(parsed, message)
+        if instrument is None:  # what its numbers mean is not known yet
+            return self.facts.undefined(message)
+        return self.facts.take(parsed)
+
+    def _instrument_of(self, text: Any) -> Instrument | None:
+        return self.trading.instruments.get(text.symbol) if hasattr(text, "symbol") else None
 
     def _query(self, query: Query) -> Any:
+        if self.unreadable:
+            return QueryRefused(query.id, int(Code.JOURNAL_READ_ONLY), self.unreadable)
         number = self.trading.partition
         place = show_place("trading", number, self.open_trading.next_seq - 1)
         market_place = show_place("market", number, self.open_market.next_seq - 1)
@@ -143,12 +150,12 @@ class Partition:
 
     # ---- commands ------------------------------------------------------------------------------------------
 
-    def command(self, command: Any) -> Any:
-        """A command's turn: its answer."""
+    def command(self, command: Any, text: TextMessage | None = None) -> Any:
+        """A command's turn: its answer. `text` is the form in which it came, if that was JSON."""
         command_id = command.command_id
         known = self.trading.outcomes.get(command_id)
         if known is not None:
-            return self._repeat(known, command, None)
+            return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
         context = self.context
@@ -159,22 +166,27 @@ class Partition:
         context.next_seq = self.open_trading.next_seq
         outcome = self._commands.decide(command)
         if type(outcome) is Rejection:
-            return self._reject(command_id, outcome, lambda: encode_message(command))
+            return self._reject(command_id, outcome, lambda: self._whole(command, text))
         seq = context.next_seq
         if type(outcome) is Repeated:  # the same under another command_id: its first answer (FIX F.1.b)
             return Committed(command_id, context.partition, outcome.seq, outcome.order_id, repeated=True)
         events = list(outcome)
         self.commit_trading(events)
         if type(events[0]) is InstrumentDefined:
-            self._facts.resume(events[0].symbol)
+            self.facts.resumption.defined(events[0].symbol)
         order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
-    def misfit(self, message: TextMessage, misfit: Misfit, *, known_symbol: bool) -> Any:
+    def _whole(self, command: Any, text: TextMessage | None) -> bytes:
+        """A refused command for the record: as its text where the scales that its numbers need are not known."""
+        if text is not None and self._instrument_of(text.text) is None:
+            return text.raw
+        return encode_message(command)
+
+    def misfit(self, message: TextMessage, misfit: Misfit) -> Any:
         """A command whose text does not fit: UNKNOWN_SYMBOL comes first, then what the text itself broke."""
-        try:
-            command_id = uuid.UUID(message.text.command_id).bytes
-        except ValueError:
+        command_id = command_id_of(message.text)
+        if not command_id:
             return Refused(b"", Code.MALFORMED, f"command_id {message.text.command_id!r} is not a UUID")
         known = self.trading.outcomes.get(command_id)
         if known is not None:
@@ -188,7 +200,7 @@ class Partition:
         if fault is not None:
             return Refused(command_id, *fault)
         rejection = Rejection(misfit.code, misfit.detail)
-        if not known_symbol and hasattr(message.text, "symbol"):
+        if hasattr(message.text, "symbol") and self._instrument_of(message.text) is None:
             rejection = Rejection(
                 Code.UNKNOWN_SYMBOL, f"symbol {message.text.symbol} is not defined; define it first"
             )
@@ -208,7 +220,9 @@ class Partition:
     def _repeat(self, known: Outcome, command: Any, text: TextMessage | None) -> Any:
         event, partition = known.event, self.trading.partition
         command_id = event.command_id
-        if not same_content(event, command, text):
+        about = self._instrument_of(command if text is None else text.text)
+        scales = NO_SCALES if about is None else (about.price_scale, about.qty_scale)
+        if not same_content(event, command, text, scales):
             detail = (
                 "this command_id was used for a command with other content; use a new id for a new command"
             )
@@ -269,29 +283,14 @@ class Partition:
             seq += 1
         journal.append(events)
 
+    def forget_turn(self) -> None:
+        """Drop what the folds keep beside their entities of events that were never journaled."""
+        self.trading.forget_from(self.open_trading.next_seq)
+        self.market.forget_from(self.open_market.next_seq)
+
     def fault(self, message: object, error: Exception) -> Any:
-        """A turn raised: nothing of it was installed. Journal the fault and set the entity aside."""
-        if self.read_only:
-            return None
-        self.trading.changed_positions = [
-            item for item in self.trading.changed_positions if item[0] < self.open_trading.next_seq
-        ]
-        kind, key = self.current
-        raw = message.raw if isinstance(message, TextMessage) else encode_message(message)  # type: ignore[arg-type]
-        command_id: bytes = getattr(message, "command_id", b"")
-        context = self.context
-        seq = self.open_trading.next_seq
-        what = f"{type(error).__name__}: {error}"[:500]
-        fault = EngineFault(kind, key, what, raw, command_id, context.actor, context.received_at_ns)
-        anomaly = AnomalyRecorded(
-            Anomaly.ENGINE_FAULT, SEVERITY[Anomaly.ENGINE_FAULT], ref_seq=seq, detail=f"{kind} {key}: {what}"
-        )
-        self.commit_trading([fault, EntityQuarantined(kind, key, seq), anomaly])
-        if command_id:
-            return Rejected(command_id, context.partition, seq, int(Code.ENGINE_FAULT), what)
-        if hasattr(message, "source_seq"):
-            return self.fact_committed(message, self.open_trading, repeated=False)
-        return Refused(b"", Code.MALFORMED, what)
+        """A turn raised and nothing of it was installed: the answer; the fault is journaled."""
+        return answer_fault(self, message, error)
 
 
 def wall_clock() -> int:

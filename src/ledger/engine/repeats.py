@@ -23,7 +23,7 @@ from ledger.domain.events import (
     ReplaceRequested,
     StrategyDefined,
 )
-from ledger.wire import TextMessage
+from ledger.wire import Misfit, Scales, TextMessage, read, text_type
 
 _NS_PER_MS: Final = 1_000_000
 _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
@@ -75,14 +75,25 @@ def _is_text_of(stored: bytes, text: TextMessage) -> bool:
         return False
 
 
-def same_content(event: Any, command: Any, text: TextMessage | None) -> bool:
+def _read_again(stored: bytes, kind: type[Struct], scales: Scales) -> Any:
+    """A refused text as the command that it is now that its instrument may be known; None if it is none of `kind`."""
+    try:
+        return read(kind, msgspec.json.decode(stored, type=text_type(kind)), scales)
+    except (msgspec.MsgspecError, Misfit):
+        return None
+
+
+def same_content(event: Any, command: Any, text: TextMessage | None, scales: Scales) -> bool:
     """Whether a command that comes with the id of `event` is the one that became it.
 
-    `command` is None for a text whose numbers still do not fit; then `text` is compared as it is.
+    `text` is the form in which it came, None if it was packed; `command` is None for a text whose numbers do not
+    fit. `scales` are those of its instrument now: a text that was refused for an unknown symbol is read with them.
     """
     if type(event) is CommandRejected or type(event) is EngineFault:
         stored: bytes = event.command if type(event) is CommandRejected else event.raw
         if stored[:1] == b"{":
-            return text is not None and _is_text_of(stored, text)
+            if text is not None and _is_text_of(stored, text):
+                return True
+            return command is not None and _read_again(stored, type(command), scales) == command
         return command is not None and stored == encode_message(command)
     return command is not None and _is_command_of(event, command)

@@ -23,7 +23,16 @@ from ledger.wire.messages import (
     parse_place,
     show_place,
 )
-from ledger.wire.text import Misfit, fields_of, parse_order_id, read, show, show_order_id, text_type
+from ledger.wire.text import (
+    Misfit,
+    Scales,
+    fields_of,
+    parse_order_id,
+    read,
+    show,
+    show_order_id,
+    text_type,
+)
 
 __all__ = [
     "Answer",
@@ -37,6 +46,7 @@ __all__ = [
     "QueryRefused",
     "Refused",
     "Rejected",
+    "Scales",
     "TextMessage",
     "Unavailable",
     "answer_json",

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from ledger.domain.codes import Code
 from ledger.domain.context import PARTITION_SHIFT
 from ledger.domain.units import FEE_SCALE, unit_of
-from ledger.domain.values import DecimalError, format_decimal, parse_decimal
+from ledger.domain.values import NotANumber, TooLarge, TooManyDigits, format_decimal, parse_decimal
 
 Scales = tuple[int, int]
 """(price_scale, qty_scale) of an instrument."""
@@ -30,10 +30,12 @@ _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 class Misfit(Exception):
     """A text message whose values do not fit: the code and a sentence that names the field."""
 
-    def __init__(self, code: Code, detail: str) -> None:
+    def __init__(self, code: Code, detail: str, *, readable: bool = False) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.readable = readable
+        """The value is a number, but not one that this instrument can have."""
 
 
 def show_order_id(order_id: int) -> str:
@@ -183,20 +185,26 @@ def text_type(kind: type[Struct]) -> type[Struct]:
     )
 
 
-def _parse_scaled(name: str, text: str, scale: int, code: Code) -> int:
+_DIGITS_CODE: Final = {"px": Code.PX_NOT_TICK_MULTIPLE, "qty": Code.QTY_NOT_LOT_MULTIPLE}
+_LARGE_CODE: Final = {"qty": Code.QTY_TOO_LARGE}
+
+
+def _parse_scaled(name: str, text: str, scale: int, unit: str) -> int:
     try:
         return parse_decimal(text, scale)
-    except DecimalError as error:
-        raise Misfit(code, f"{name} {text}: {error}") from None
-
-
-_UNIT_CODE: Final = {"px": Code.PX_NOT_TICK_MULTIPLE, "qty": Code.QTY_NOT_LOT_MULTIPLE}
+    except NotANumber as error:
+        raise Misfit(Code.MALFORMED, f"{name}: {error}") from None
+    except TooLarge as error:
+        code = _LARGE_CODE.get(unit, Code.MALFORMED)
+        raise Misfit(code, f"{name}: {error}", readable=True) from None
+    except TooManyDigits as error:
+        code = _DIGITS_CODE.get(unit, Code.MALFORMED)
+        raise Misfit(code, f"{name}: {error}", readable=True) from None
 
 
 def _read_levels(name: str, value: Any, scales: Scales) -> tuple[tuple[int, int], ...]:
-    code = Code.MALFORMED
     return tuple(
-        (_parse_scaled(name, px, scales[0], code), _parse_scaled(name, qty, scales[1], code))
+        (_parse_scaled(name, px, scales[0], "px"), _parse_scaled(name, qty, scales[1], "qty"))
         for px, qty in value
     )
 
@@ -217,7 +225,7 @@ def _read_value(field: _Field, value: Any, scales: Scales) -> Any:
     if unit == "levels":
         return _read_levels(name, value, scales)
     if unit in _DECIMAL_UNITS:
-        return _parse_scaled(name, value, _scale(unit, scales), _UNIT_CODE.get(unit, Code.MALFORMED))
+        return _parse_scaled(name, value, _scale(unit, scales), unit)
     return value
 
 

@@ -1,0 +1,56 @@
+"""What the engine is given by its owner: its settings, where events are published, where frames become durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, final
+
+from msgspec import Struct
+
+from ledger.domain.context import Instrument, OrderRules
+from ledger.domain.position import PositionState
+from ledger.journal import Commit, JournalDirectory, LmdbCommit
+
+
+class Publisher(Protocol):
+    """Where events go once they may be seen."""
+
+    def publish(
+        self,
+        journal: str,
+        epoch: int,
+        first_seq: int,
+        events: Sequence[Any],
+        positions: Sequence[tuple[int, PositionState]],
+        durable_seq: int,
+        instruments: dict[str, Instrument],
+    ) -> None:
+        """Send what somebody subscribed to; never blocks, never raises."""
+        ...
+
+
+@final
+class EngineSettings(Struct, frozen=True):
+    """What the engine takes from the configuration."""
+
+    segment_bytes_max: int
+    map_size_bytes: int
+    market_sync_s: float
+    turns_max: int
+    queue_max: int
+    queue_reserved: int
+    frame_bytes_max: int
+    idempotence_window_ns: int
+    clock_step_max_ns: int
+    rules: OrderRules
+
+
+CommitOf = Callable[[JournalDirectory, EngineSettings], Commit]
+"""Makes the commit of one journal; the engine opens it, its writer's thread uses it."""
+
+
+def lmdb_commit(directory: JournalDirectory, settings: EngineSettings) -> Commit:
+    """Frames durable in LMDB itself."""
+    return LmdbCommit(
+        directory, segment_bytes_max=settings.segment_bytes_max, map_size_bytes=settings.map_size_bytes
+    )
