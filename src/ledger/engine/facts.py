@@ -351,8 +351,7 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
 
 
 def _size_of(fact: Any) -> int:
-    kind: type[Any] = type(fact)
-    if kind is BookSnapshot or kind is BookDelta:
+    if isinstance(fact, BookSnapshot | BookDelta):
         return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
     return 0
 
