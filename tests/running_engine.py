@@ -10,11 +10,12 @@ from typing import Any
 
 import trio
 
+from ledger.codec import decode_events
 from ledger.domain.commands import DefineInstrument, DefineStrategy, SubmitOrder
 from ledger.domain.context import OrderRules
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
-from ledger.engine import Engine, EngineSettings
+from ledger.engine import Engine, EngineSettings, replay
 from ledger.engine.settings import lmdb_commit
 from ledger.journal import Commit, Frame, Head, JournalDirectory, JournalReader, StorageError, create_or_open
 from ledger.wire import Query
@@ -168,10 +169,12 @@ class Running:
         return page.rows
 
     async def settle(self) -> None:
-        """All that exists is durable and nothing waits for its turn."""
+        """All that exists is durable and nothing waits for its turn, suspended facts of defined symbols included."""
         with trio.fail_after(20):
             await self.engine.dispatcher.wait_idle()
             await self.engine.wait_durable()
+            while self.engine.partition.facts.resumption.symbols:
+                await self.engine.wait_durable()
 
     def digests(self) -> dict[str, int]:
         return {
@@ -245,13 +248,16 @@ async def running(
 
 def journaled(directory: Path, journal: str = "trading") -> list[tuple[int, Any]]:
     """(seq, event) of a whole journal, as it is on disk."""
-    from ledger.codec import decode_events
-
     events: list[tuple[int, Any]] = []
     with JournalReader(directory, journal, 0) as reader:
         for frame in reader.frames():
             events += list(enumerate(decode_events(frame.payload), frame.first_seq))
     return events
+
+
+def replayed(directory: Path) -> dict[str, int]:
+    """The digests of both journals, folded from what is on disk."""
+    return {journal: replay(directory, journal, 0).fold.digest() for journal in ("trading", "market")}
 
 
 def names(directory: Path, journal: str = "trading") -> list[str]:
