@@ -6,7 +6,7 @@ command stands whole in its CommandRejected.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -89,6 +89,9 @@ def same_content(event: Any, command: Any, text: TextMessage | None, scales: Sca
         if stored[:1] == b"{":
             if text is not None and _is_text_of(stored, text):
                 return True
-            return command is not None and _read_again(stored, type(command), scales) == command
+            return (
+                command is not None
+                and _read_again(stored, cast("type[Struct]", type(command)), scales) == command
+            )
         return command is not None and stored == encode_message(command)
     return command is not None and _is_command_of(event, command)
