@@ -23,7 +23,7 @@ from ledger.wire.messages import (
     parse_place,
     show_place,
 )
-from ledger.wire.text import Misfit, parse_order_id, read, show, show_order_id, text_type
+from ledger.wire.text import Misfit, Scales, parse_order_id, read, show, show_order_id, text_type
 
 __all__ = [
     "Answer",
@@ -37,6 +37,7 @@ __all__ = [
     "QueryRefused",
     "Refused",
     "Rejected",
+    "Scales",
     "TextMessage",
     "Unavailable",
     "answer_json",
