@@ -23,7 +23,16 @@ from ledger.wire.messages import (
     parse_place,
     show_place,
 )
-from ledger.wire.text import Misfit, Scales, parse_order_id, read, show, show_order_id, text_type
+from ledger.wire.text import (
+    Misfit,
+    Scales,
+    fields_of,
+    parse_order_id,
+    read,
+    show,
+    show_order_id,
+    text_type,
+)
 
 __all__ = [
     "Answer",
@@ -45,6 +54,7 @@ __all__ = [
     "decode_batch",
     "encode_answers",
     "encode_messages",
+    "fields_of",
     "parse_order_id",
     "parse_place",
     "read",
