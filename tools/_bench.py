@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import _bench_disk
 import _bench_load
+from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
-
 from ledger.app import engine_settings
 from ledger.config import load
 from ledger.engine import EngineSettings
@@ -66,24 +68,24 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
 
 def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[Callable[[], None]]:
     settings = engine_settings(load().settings)
-    scale = 1 if options.quick else 4
+    scale = 1 if options.quick else 6
     rounds: list[Callable[[], None]] = []
     if "disk" in options.names:
-        rounds.append(lambda: _disk(figures, root, settings, 100 * scale))
+        rounds.append(lambda: _disk(figures, root, settings, 50 * scale))
     for name, journal, make in (
         ("orders", "trading", _bench_load.orders),
         ("market", "market", _bench_load.market),
     ):
         if name in options.names:
-            made = make(options.seed, 25_000 * scale)
+            made = make(options.seed, 12_000 * scale)
             rounds.append(EngineBench(journal, made, _roomy(settings), figures, root, options.seed).round)
+    if "doors" in options.names:
+        rounds.append(DoorBench(figures, root, options.seed, scale).round)
     return rounds
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:
     """Nothing is answered OVERLOADED: the market load comes all at once."""
-    import msgspec
-
     return msgspec.structs.replace(settings, queue_max=1 << 22)
 
 

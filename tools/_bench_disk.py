@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from _bench_result import Figures, check
-
 from ledger.journal import Commit, FrameDraft, Head, JournalReader, chain_frame, encode_frame
 
 SIZES: Final = (1, 16, 100)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 
+from ledger.codec import encode_events
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, SubmitOrder
 from ledger.domain.enums import Liquidity, OrderType, Side
 from ledger.domain.events import OrderSubmitted
 from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportAccepted, ReportFill
-from ledger.codec import encode_events
 from ledger.wire import encode_messages
 
 SYMBOLS: Final = 100
@@ -51,7 +51,7 @@ def strategy_name(index: int) -> str:
 
 def definitions(seed: int) -> list[Any]:
     """The commands that must come before every load."""
-    ids = _Ids(random.Random(seed))
+    ids = _Ids(random.Random(f"{seed} definitions"))
     return [
         *(DefineInstrument(ids.new(), symbol_name(i), EXCHANGE, 4, 0, TICK, 1) for i in range(SYMBOLS)),
         *(DefineStrategy(ids.new(), strategy_name(i), f"ACC{i % 4}") for i in range(STRATEGIES)),
@@ -92,8 +92,9 @@ class _Order:
 class _Desk:
     """Orders under way, from which the next input is drawn."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str, prefix: str = "o") -> None:
         self.rng = random.Random(seed)
+        self._prefix = prefix
         self._ids = _Ids(self.rng)
         self._symbols, self._strategies = _Zipf(self.rng, SYMBOLS), _Zipf(self.rng, STRATEGIES)
         self._unacked: list[_Order] = []
@@ -106,7 +107,7 @@ class _Desk:
         rng = self.rng
         self._count += 1
         order = _Order(
-            f"o{self._count:08d}",
+            f"{self._prefix}{self._count:08d}",
             symbol_name(self._symbols.draw()),
             strategy_name(self._strategies.draw()),
             rng.choice((Side.BUY, Side.SELL)),
@@ -199,9 +200,9 @@ def orders(seed: int, count: int) -> Load:
     return Load(messages, count)
 
 
-def submits(seed: int, count: int, a_message: int) -> Load:
-    """`count` new orders, so many a message."""
-    desk = _Desk(seed)
+def submits(seed: int, count: int, a_message: int, prefix: str) -> Load:
+    """`count` new orders, so many a message; another prefix makes other orders, another seed other terms."""
+    desk = _Desk(f"{seed} {prefix}", prefix)
     made = [desk.submit() for _ in range(count)]
     batches = [made[start : start + a_message] for start in range(0, count, a_message)]
     return Load([("commands", encode_messages(batch)) for batch in batches], count)

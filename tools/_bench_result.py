@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+UNSEEN: Final = "sync only"
 
 
 class WorkNotDone(AssertionError):
@@ -118,16 +120,21 @@ def _file_system(directory: Path) -> str:
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:
-    """One aligned page: what, median with its spread, and how many times the floor it costs."""
-    rows = [("", "median", "low", "high", "unit", "x floor", "")]
+    """One aligned page: what, median with its spread, its floor, and how many times the floor it costs.
+
+    Floors that are of no interest by themselves stand only beside what is measured against them (and in the JSON).
+    """
+    rows = [("", "median", "low", "high", "unit", "floor", "x floor", "")]
     for it in results:
+        if it["name"].startswith(UNSEEN):
+            continue
         ratio = "" if it["ratio"] is None else f"{it['ratio']:.2f}"
-        figures = [_figure(it[key]) for key in ("median", "low", "high")]
-        rows.append((it["name"], *figures, it["unit"], ratio, it["note"]))  # type: ignore[arg-type]
-    widths = [max(len(row[column]) for row in rows) for column in range(7)]
+        median, low, high, floor = (_figure(it[key]) for key in ("median", "low", "high", "floor"))
+        rows.append((it["name"], median, low, high, it["unit"], floor, ratio, it["note"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(8)]
     lines = [
         "  ".join(
-            cell.ljust(width) if column in (0, 4, 6) else cell.rjust(width)
+            cell.ljust(width) if column in (0, 4, 7) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -135,8 +142,10 @@ def table(results: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def say(sentence: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from _bench_load import EXCHANGE, STRATEGIES, SYMBOLS, TICK, strategy_name, symbol_name
 from _bench_result import WorkNotDone
-
 from ledger.domain.commands import CancelOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
 from ledger.domain.events import (

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from _bench_load import Load
-
 from ledger.codec import encode_events
 from ledger.journal import Commit, Frame, FrameDraft, Head, WriterThread
 from ledger.wire import decode_batch
