@@ -11,6 +11,7 @@ from typing import Final, final
 
 from msgspec import Struct
 
+from ledger.domain.control_events import RiskEvent
 from ledger.domain.enums import (
     BookFault,
     BookSource,
@@ -202,6 +203,10 @@ class OrderSubmitted(Struct, frozen=True, array_like=True, gc=False, tag=40):
     trader_id: str = ""
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
+    """Where in the market journal it came from."""
 
 
 @final
@@ -220,6 +225,8 @@ class CancelRequested(Struct, frozen=True, array_like=True, gc=False, tag=41):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    mass_seq: Seq = 0
+    """Of the MassCancelRequested that it is a part of; 0 for a cancel of its own."""
 
 
 @final
@@ -242,6 +249,9 @@ class ReplaceRequested(Struct, frozen=True, array_like=True, gc=False, tag=42):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
 
 
 class OrderReported(Struct, frozen=True, array_like=True, gc=False):
@@ -540,6 +550,7 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
+    | RiskEvent
 )
 OrderEvent = (
     OrderSubmitted

@@ -17,10 +17,13 @@ import trio
 from msgspec import Struct
 
 import actors
+from ledger.domain import limit
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder
 from ledger.domain.context import Instrument, OrderRules
+from ledger.domain.control_commands import URGENT
 from ledger.domain.events import EngineStarted, MarketTailLost
+from ledger.domain.limit import RiskLimit
 from ledger.domain.order_state import is_open
 from ledger.domain.position import PositionState
 from ledger.engine.open_frame import OpenJournal
@@ -45,6 +48,8 @@ VERSION: Final = "0.1.0"
 READERS_CHECKED_EVERY_S: Final = 10.0
 FULL_AT: Final = 0.5
 """Share of frame_bytes_max at which an open frame counts as full: sizes are estimates."""
+_URGENT: Final = (CancelOrder, *URGENT)
+"""What may use the reserved room."""
 Reply = Callable[[list[Answer]], None]
 
 
@@ -79,6 +84,8 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    risk: RiskLimit | None = None
+    """The limits that a new journal begins with."""
 
 
 @final
@@ -204,10 +211,12 @@ class Engine:
                 "clock.max_step_ms": self.settings.clock_step_max_ns // 10**6,
             },
         )
-        self.partition.commit_trading([started])
+        born = self.settings.risk if not self.open_trading.durable_seq else None
+        self.partition.commit_trading([started] if born is None else [started, limit.born(born)])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
         self._entities.install()
+        self.partition.control.resume()
         self._after_batch()
 
     # ---- inputs --------------------------------------------------------------------------------------------
@@ -274,8 +283,21 @@ class Engine:
         except StorageError as error:
             self._fail(error)
             return
+        if self.partition.posted:
+            self._queue_posted()
         if self.open_trading.full or self.open_market.full:
             self.dispatcher.pause()
+
+    def _queue_posted(self) -> None:
+        """Queue what the partition tells itself; what finds no room is tried again after the next batch."""
+        posted, self.partition.posted = self.partition.posted, []
+        for message in posted:
+            try:
+                self.dispatcher.submit_nowait([message], urgent=True)
+            except actors.Overloaded:
+                self.partition.posted.append(message)
+            except actors.Stopped:  # the next start goes on with it
+                return
 
     def _send(self, journal: OpenJournal) -> None:
         is_trading = journal is self.open_trading
@@ -498,7 +520,7 @@ def _iso(ns: int) -> str:
 
 
 def _is_cancel(item: Any) -> bool:
-    return isinstance(item, CancelOrder) or getattr(item, "kind", None) is CancelOrder
+    return isinstance(item, _URGENT) or getattr(item, "kind", None) in _URGENT
 
 
 def _not_taken(item: Any, detail: str, retry_after_ms: int) -> Answer:

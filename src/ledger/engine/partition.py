@@ -20,6 +20,7 @@ from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.codes import JOURNALED_FROM, Code
 from ledger.domain.commands import COMMANDS
 from ledger.domain.context import Context, OrderRules, Rejection
+from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import (
     AnomalyRecorded,
     CommandRejected,
@@ -31,6 +32,7 @@ from ledger.domain.events import (
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.engine.commands import CommandTurns
+from ledger.engine.control_turns import ControlTurns, MassCancelChunk
 from ledger.engine.facts import FactTurns
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.queries import Views, answer_query
@@ -94,6 +96,9 @@ class Partition:
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
         self.views = views
+        self.posted: list[Any] = []
+        """Inputs of the engine to itself; its owner queues them behind those that wait."""
+        self.control = ControlTurns(self)
         self._commands = CommandTurns(self)
         self._facts = FactTurns(self)
 
@@ -108,6 +113,7 @@ class Partition:
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self._facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self._facts.market))
+        table[MassCancelChunk] = self.control.chunk
         return table
 
     # ---- what every input passes ---------------------------------------------------------------------------
@@ -167,6 +173,8 @@ class Partition:
         self.commit_trading(events)
         if type(events[0]) is InstrumentDefined:
             self._facts.resume(events[0].symbol)
+        elif type(events[-1]) is MassCancelRequested:
+            self.control.begun(seq + len(events) - 1)
         order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
@@ -197,7 +205,7 @@ class Partition:
     def _reject(self, command_id: bytes, rejection: Rejection, raw: Callable[[], bytes]) -> Any:
         code = rejection.code
         if code < JOURNALED_FROM:
-            return Refused(command_id, code, rejection.detail)
+            return Refused(command_id, code, rejection.detail, rejection.retry_after_ms)
         context, seq = self.context, self.open_trading.next_seq
         event = CommandRejected(
             command_id, int(code), rejection.detail, raw(), context.actor, context.received_at_ns
@@ -277,6 +285,9 @@ class Partition:
             item for item in self.trading.changed_positions if item[0] < self.open_trading.next_seq
         ]
         kind, key = self.current
+        if type(message) is MassCancelChunk:
+            self.control.faulted(message, self.current)
+            key = key.replace("|", "/", 1)
         raw = message.raw if isinstance(message, TextMessage) else encode_message(message)  # type: ignore[arg-type]
         command_id: bytes = getattr(message, "command_id", b"")
         context = self.context
