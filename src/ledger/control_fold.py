@@ -7,6 +7,7 @@ it changes, so that a ledger without limits pays nothing for them, and replay ha
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar, final
 
@@ -96,6 +97,8 @@ class ControlFold:
         """By engagement."""
         self.mass_cancels: actors.Store[int, MassCancelling] = store("mass-cancel")
         """By the seq of the MassCancelRequested."""
+        self.marks: actors.Store[OrderKey, int] = store("order-mark")
+        """Twice the reference price of an order that was taken without a price."""
         self.exposures: actors.Store[ScopeKey, Exposure] = store("exposure")
         self.kinds: actors.Store[int, int] = store("exposure-kind")
         """The kinds of exposure that are kept, and since which event."""
@@ -106,7 +109,7 @@ class ControlFold:
         """Whether any limit or restriction was ever set: until then no order needs to be judged."""
         self.duplicate_window_ns = 0
         """The largest of all limits."""
-        self.twins: dict[TwinKey, tuple[OrderKey, int]] = {}
+        self.twins: OrderedDict[TwinKey, tuple[OrderKey, int]] = OrderedDict()
         """The last order with these terms and its recorded_at_ns, oldest first, while inside the window."""
 
     def stores(self) -> tuple[actors.Store[Any, Any], ...]:
@@ -116,6 +119,7 @@ class ControlFold:
             self.restrictions,
             self.kills,
             self.mass_cancels,
+            self.marks,
             self.exposures,
             self.kinds,
         )
@@ -188,6 +192,10 @@ class ControlFold:
         before = self.restrictions.get(key) or FREE
         self._restrict(key, restriction.without_mass(before, event.ref_seq, seq))
 
+    def marked(self, key: OrderKey, twice_mark: int) -> None:
+        """An order without a price was taken at this reference price."""
+        self.marks.put(key, twice_mark)
+
     def mass_asked(self, mass_seq: int) -> None:
         """A CancelRequested is a part of this mass cancel."""
         state = self.mass_cancels.get(mass_seq)
@@ -207,9 +215,8 @@ class ControlFold:
         if not window:
             return
         twins = self.twins
-        for old, (_, at) in list(_first(twins, 2)):
-            if now - at >= window:
-                del twins[old]
+        while twins and now - next(iter(twins.values()))[1] >= window:
+            twins.popitem(last=False)
         twin = twin_key(event)
         twins.pop(twin, None)
         twins[twin] = (key, now)
@@ -221,13 +228,19 @@ class ControlFold:
         terms = after.terms
         instrument = self._instruments.get(terms.symbol)
         assert instrument is not None
-        old, new = exposure.load_of(before, instrument), exposure.load_of(after, instrument)
+        mark = self._mark_of(after)
+        old, new = exposure.load_of(before, instrument, mark), exposure.load_of(after, instrument, mark)
         if old == new:
             return
         for kind in self.kept:
             key = exposure_key(kind, terms.account, terms.strategy_id, terms.symbol)
             state = self.exposures.get(key) or NOTHING
             self.exposures.put(key, exposure.loaded(state, old, new, seq, one_symbol=kind in _ONE_SYMBOL))
+
+    def _mark_of(self, order: OrderState) -> int | None:
+        if order.px is not None or order.stop_px is not None:
+            return None
+        return self.marks.get((order.terms.symbol, order.terms.client_order_id))
 
     def position_moved(self, before: PositionState | None, after: PositionState, seq: int) -> None:
         """A position is `after` now. Call only while `kept`."""
@@ -283,7 +296,7 @@ class ControlFold:
             terms = order.terms
             instrument = self._instruments.get(terms.symbol)
             assert instrument is not None
-            load = exposure.load_of(order, instrument)
+            load = exposure.load_of(order, instrument, self._mark_of(order))
             if load == exposure.NO_LOAD:
                 continue
             key = exposure_key(kind, terms.account, terms.strategy_id, terms.symbol)
@@ -315,10 +328,3 @@ def _all(store: actors.Store[_K, _S]) -> Iterator[tuple[_K, _S]]:
     for key, state in staged.items():
         if key not in store.states:
             yield key, state
-
-
-def _first(twins: dict[TwinKey, tuple[OrderKey, int]], count: int) -> Iterator[Any]:
-    for index, item in enumerate(twins.items()):
-        if index == count:
-            return
-        yield item

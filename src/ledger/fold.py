@@ -311,6 +311,8 @@ class TradingFold:
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
         control = self.control
+        if event.px is None and event.stop_px is None and event.twice_mark is not None:
+            control.marked(key, event.twice_mark)
         if control.kept:
             control.order_moved(None, state, seq)
         if event.reduce_only or control.duplicate_window_ns:

@@ -60,14 +60,14 @@ def worst_qty(state: OrderState) -> int:
     return qty
 
 
-def worst_px(state: OrderState) -> int:
+def worst_px(state: OrderState, twice_mark: int | None) -> int:
     """The highest price, without its sign, that the order may trade or be triggered at; for a market order its mark."""
     prices = [state.px, state.stop_px]
     for request in state.requests:
         if request.kind is _REPLACE:
             prices += (request.px, request.stop_px)
     known = [abs(px) for px in prices if px is not None]
-    return max(known) if known else reference_px(state.terms.twice_mark)
+    return max(known) if known else reference_px(twice_mark)
 
 
 def reference_px(twice_mark: int | None) -> int:
@@ -80,14 +80,17 @@ def notional_of(qty: int, px: int, instrument: Instrument) -> int:
     return -(-qty * px * instrument.multiplier // 10 ** (instrument.price_scale + instrument.qty_scale))
 
 
-def load_of(state: OrderState | None, instrument: Instrument) -> Load:
-    """What one order adds to the exposure of its scopes; nothing once it can trade no more."""
+def load_of(state: OrderState | None, instrument: Instrument, twice_mark: int | None) -> Load:
+    """What one order adds to the exposure of its scopes; nothing once it can trade no more.
+
+    `twice_mark` is twice the reference price of an order that has no price.
+    """
     if state is None or state.closed is not _OPEN:
         return NO_LOAD
     qty = worst_qty(state) - state.cum
     if qty <= 0:
         return NO_LOAD
-    notional = notional_of(qty, worst_px(state), instrument)
+    notional = notional_of(qty, worst_px(state, twice_mark), instrument)
     return (1, qty, 0, notional) if state.terms.side is _BUY else (1, 0, qty, notional)
 
 

@@ -41,7 +41,6 @@ def submitted(event: OrderSubmitted, seq: int, at: int, partition: int) -> Order
         event.actor,
         at,
         False,
-        event.twice_mark if px is None and stop_px is None else None,
     )
     return _fresh(terms, "", False, at, seq)
 

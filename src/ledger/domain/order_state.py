@@ -63,8 +63,6 @@ class OrderTerms(Struct, frozen=True, array_like=True, gc=False):
     ts_created: int
     """recorded_at_ns of its first event."""
     adopted: bool
-    twice_mark: int | None = None
-    """Twice the reference price of an order without a price; None for any other, or if there was none."""
 
 
 @final

@@ -58,6 +58,8 @@ class Surroundings(Struct, frozen=True, gc=False):
     own: Exposure = NOTHING
     """Of the order's strategy in its symbol; known where anything needs it."""
     reference: Reference | None = None
+    order_mark: int | None = None
+    """Of a replace: twice the reference price that its order was taken at, if that has no price."""
     limits: tuple[Applied, ...] = ()
     twin: str = ""
     """client_order_id of the last equal order; "" for none."""
@@ -111,7 +113,7 @@ def judge_replace(
     fault: Rejection | None,
 ) -> Rejection | None:
     """The same for a replace: only what it adds is judged; one that adds nothing passes all but the collar."""
-    change = _change_of(state, command, instrument, sound=fault is None)
+    change = _change_of(state, command, instrument, about, sound=fault is None)
     collared = None
     if fault is None or fault.code > Code.PX_OUT_OF_COLLAR:
         collared = _fault_of_collar(change, instrument, about)
@@ -120,10 +122,12 @@ def judge_replace(
     return _judge(change, instrument, about)
 
 
-def _change_of(state: OrderState, command: ReplaceOrder, instrument: Instrument, *, sound: bool) -> _Change:
+def _change_of(
+    state: OrderState, command: ReplaceOrder, instrument: Instrument, about: Surroundings, *, sound: bool
+) -> _Change:
     terms = state.terms
     qty = state.qty if command.qty is None else command.qty
-    was_px, was_qty = worst_px(state), max(worst_qty(state) - state.cum, 0)
+    was_px, was_qty = worst_px(state, about.order_mark), max(worst_qty(state) - state.cum, 0)
     px = max((abs(it) for it in (command.px, command.stop_px) if it is not None), default=0)
     px, after = max(px, was_px), max(was_qty, qty - state.cum)
     added = 0

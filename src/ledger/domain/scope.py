@@ -51,9 +51,9 @@ def scope_key(scope: Scope, name: str) -> ScopeKey:
 
 
 def scope_text(key: ScopeKey) -> str:
-    """The scope as a person reads it: `strategy S1`, `all orders`."""
+    """The scope as a person reads it: `strategy S1`, `the firm`."""
     kind, name = key
-    return "all orders" if kind == ALL else f"{Scope(kind).name.lower().replace('_', '+')} {name}"
+    return "the firm" if kind == ALL else f"{Scope(kind).name.lower().replace('_', '+')} {name}"
 
 
 def fault_of_scope(scope: Scope, name: str) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 from msgspec import Struct
 
 from ledger.domain import limit, restriction
-from ledger.domain.commands import CancelOrder
 from ledger.domain.control_commands import (
     EngageKillSwitch,
     MassCancel,
@@ -196,6 +195,3 @@ class ControlTurns:
         terms = order.terms
         partition.current = ("order", f"{terms.symbol}|{terms.client_order_id}")
         return cancel_of(order, state, partition.context, partition.trading.find_order)
-
-
-__all__ = ["CancelOrder", "ControlTurns", "MassCancelChunk"]

@@ -12,7 +12,7 @@ from ledger.control_fold import exposure_key, position_kind, twin_key
 from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.commands import ReplaceOrder, SubmitOrder
-from ledger.domain.context import Instrument, Rejection
+from ledger.domain.context import Rejection
 from ledger.domain.enums import OrderType, TradingState
 from ledger.domain.exposure import NOTHING
 from ledger.domain.limit import MARK_AGE_MAX_MS, RiskLimit
@@ -99,6 +99,9 @@ class RiskGuard:
             reducing=reducing,
             own=self._own(account, strategy, symbol, limits, asked=needs_own),
             reference=reference,
+            order_mark=None
+            if priced
+            else self._partition.trading.control.marks.get((symbol, terms.client_order_id)),
             limits=tuple(self._applied(key, limit, account, strategy, symbol) for key, limit in limits),
         )
 
@@ -218,12 +221,3 @@ class RiskGuard:
         if len(self._rates) >= COUNTERS_MAX and sender not in self._rates:
             self._rates = {each: until for each, until in self._rates.items() if until > now}
         self._rates[sender] = used_to
-
-
-def account_of(partition: Partition, strategy_id: str) -> str:
-    """The account that a strategy trades for; "" for an unknown one."""
-    strategy = partition.trading.strategies.get(strategy_id)
-    return strategy.account if strategy is not None else ""
-
-
-__all__ = ["Instrument", "RiskGuard", "account_of"]
