@@ -6,7 +6,7 @@ that nobody waits for more than one; a restart begins an unfinished one again, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -47,7 +47,7 @@ class MassCancelChunk(Struct, frozen=True, gc=False):
 class _Scan:
     """How far a mass cancel has looked."""
 
-    __slots__ = ("keys", "left_out", "looked", "next")
+    __slots__ = ("cancels_max", "keys", "left_out", "looked", "next")
 
     def __init__(self) -> None:
         self.keys: list[OrderKey] = []
@@ -57,6 +57,19 @@ class _Scan:
         self.next = 0
         self.left_out: set[OrderKey] = set()
         """Their code raised; they are set aside."""
+        self.cancels_max = CHUNK_CANCELS
+        """1 after a chunk raised, until it is known at which order."""
+
+    def remaining(self, orders: dict[OrderKey, OrderState]) -> Iterator[OrderKey]:
+        """The orders not looked at yet, those that came meanwhile at the end; each is looked at once it is given."""
+        while True:
+            while self.next < len(self.keys):
+                self.next += 1
+                yield self.keys[self.next - 1]
+            if self.looked >= len(orders):
+                return
+            self.keys = list(islice(orders, self.looked, None))
+            self.looked, self.next = self.looked + len(self.keys), 0
 
 
 @final
@@ -139,59 +152,67 @@ class ControlTurns:
         context.now_ns = partition.open_trading.now()
         context.next_seq = partition.open_trading.next_seq
         context.actor, context.received_at_ns = state.actor, state.received_at_ns
-        events, ends_at = self._cancels(state, scan)
         self._at(f"mass-cancel/{state.seq}")
-        complete = ends_at is None
+        begun_at = (scan.keys, scan.looked, scan.next)
+        try:
+            events, complete = self._cancels(state, scan)
+            if complete:
+                events.append(MassCancelCompleted(state.seq, state.requested + len(events)))
+            if events:
+                partition.commit_trading(events)
+        except Exception:
+            scan.keys, scan.looked, scan.next = begun_at
+            raise
         if complete:
-            events.append(MassCancelCompleted(state.seq, state.requested + len(events)))
-        if events:
-            partition.commit_trading(events)
-        if ends_at is None:
             del self._scans[state.seq]
         else:
-            scan.next = ends_at
             partition.posted.append(message)
 
-    def faulted(self, message: MassCancelChunk, order: tuple[str, str]) -> None:
-        """A chunk's turn raised at this order: leave it out, look at the others again."""
+    def narrowed(self, message: MassCancelChunk) -> bool:
+        """A chunk's turn raised. True: it is tried again one order at a time, to find the one; nothing to journal."""
         scan = self._scans.get(message.mass_seq)
         if scan is None:
-            return
-        kind, name = order
+            return False
+        kind, name = self._partition.current
         if kind == "order":
-            symbol, _, first = name.partition("|")
-            scan.left_out.add((symbol, first))
+            symbol, _, first = name.partition("/")
+            scan.left_out.add(self._key_of(symbol, first, name))
+            scan.cancels_max = CHUNK_CANCELS
             self._partition.posted.append(message)
-        else:  # not an order's code: going on would raise again; the next start tries once more
+            return False
+        if (
+            scan.cancels_max == 1
+        ):  # not an order's code: going on would raise again; the next start tries once more
             del self._scans[message.mass_seq]
+            return False
+        scan.cancels_max = 1
+        self._partition.posted.append(message)
+        return True
 
-    def _cancels(self, state: MassCancelling, scan: _Scan) -> tuple[list[Any], int | None]:
-        """The next cancels, and where the chunk after this one begins: None when there is nothing left."""
+    def _key_of(self, symbol: str, first: str, name: str) -> OrderKey:
+        """A symbol may hold a `/` itself, so the name alone may be parted in several ways."""
+        orders = self._partition.trading.orders.states
+        while (symbol, first) not in orders and "/" in first:
+            more, _, first = first.partition("/")
+            symbol = f"{symbol}/{more}"
+        assert (symbol, first) in orders, name
+        return (symbol, first)
+
+    def _cancels(self, state: MassCancelling, scan: _Scan) -> tuple[list[Any], bool]:
+        """The next cancels, and whether these are the last."""
         partition = self._partition
         orders = partition.trading.orders.states
-        if scan.next >= len(scan.keys):
-            if scan.looked >= len(orders):
-                return [], None
-            scan.keys = list(islice(orders, scan.looked, None))
-            scan.looked, scan.next = scan.looked + len(scan.keys), 0
         events: list[Any] = []
-        place = scan.next
-        for key in islice(scan.keys, place, place + CHUNK_ORDERS):
-            place += 1
-            order = orders.get(key)
-            if order is None or key in scan.left_out or not is_in_scope(order, state):
-                continue
-            event = self._cancel(order, state)
-            if event is not None:
-                events.append(event)
-                if len(events) == CHUNK_CANCELS:
-                    break
-        if place >= len(scan.keys) and scan.looked >= len(orders):
-            return events, None
-        return events, place
-
-    def _cancel(self, order: OrderState, state: MassCancelling) -> Any:
-        partition = self._partition
-        terms = order.terms
-        partition.current = ("order", f"{terms.symbol}|{terms.client_order_id}")
-        return cancel_of(order, state, partition.context, partition.trading.find_order)
+        for count, key in enumerate(scan.remaining(orders), 1):
+            order = orders[key]
+            if key not in scan.left_out and is_in_scope(order, state):
+                event = cancel_of(order, state, partition.context, partition.trading.find_order)
+                if event is not None:
+                    events.append(event)
+            if len(events) == scan.cancels_max or count == CHUNK_ORDERS:
+                break
+        else:
+            return events, True
+        if scan.cancels_max == 1 and events:
+            partition.current = ("order", f"{events[0].symbol}/{events[0].order}")
+        return events, False

@@ -281,13 +281,12 @@ class Partition:
         """A turn raised: nothing of it was installed. Journal the fault and set the entity aside."""
         if self.read_only:
             return None
+        if type(message) is MassCancelChunk and self.control.narrowed(message):
+            return None
         self.trading.changed_positions = [
             item for item in self.trading.changed_positions if item[0] < self.open_trading.next_seq
         ]
         kind, key = self.current
-        if type(message) is MassCancelChunk:
-            self.control.faulted(message, self.current)
-            key = key.replace("|", "/", 1)
         raw = message.raw if isinstance(message, TextMessage) else encode_message(message)  # type: ignore[arg-type]
         command_id: bytes = getattr(message, "command_id", b"")
         context = self.context
