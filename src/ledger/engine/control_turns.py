@@ -47,7 +47,7 @@ class MassCancelChunk(Struct, frozen=True, gc=False):
 class _Scan:
     """How far a mass cancel has looked."""
 
-    __slots__ = ("cancels_max", "keys", "left_out", "looked", "next")
+    __slots__ = ("at", "cancels_max", "keys", "left_out", "looked", "next")
 
     def __init__(self) -> None:
         self.keys: list[OrderKey] = []
@@ -59,6 +59,8 @@ class _Scan:
         """Their code raised; they are set aside."""
         self.cancels_max = CHUNK_CANCELS
         """1 after a chunk raised, until it is known at which order."""
+        self.at: OrderKey | None = None
+        """The order that is looked at, while they are taken one by one."""
 
     def remaining(self, orders: dict[OrderKey, OrderState]) -> Iterator[OrderKey]:
         """The orders not looked at yet, those that came meanwhile at the end; each is looked at once it is given."""
@@ -173,30 +175,18 @@ class ControlTurns:
         scan = self._scans.get(message.mass_seq)
         if scan is None:
             return False
-        kind, name = self._partition.current
-        if kind == "order":
-            symbol, _, first = name.partition("/")
-            scan.left_out.add(self._key_of(symbol, first, name))
-            scan.cancels_max = CHUNK_CANCELS
+        if scan.at is not None:
+            scan.left_out.add(scan.at)
+            scan.cancels_max, scan.at = CHUNK_CANCELS, None
             self._partition.posted.append(message)
             return False
-        if (
-            scan.cancels_max == 1
-        ):  # not an order's code: going on would raise again; the next start tries once more
+        if scan.cancels_max == 1:
+            # Not an order's code: going on would raise again. The next start tries once more.
             del self._scans[message.mass_seq]
             return False
         scan.cancels_max = 1
         self._partition.posted.append(message)
         return True
-
-    def _key_of(self, symbol: str, first: str, name: str) -> OrderKey:
-        """A symbol may hold a `/` itself, so the name alone may be parted in several ways."""
-        orders = self._partition.trading.orders.states
-        while (symbol, first) not in orders and "/" in first:
-            more, _, first = first.partition("/")
-            symbol = f"{symbol}/{more}"
-        assert (symbol, first) in orders, name
-        return (symbol, first)
 
     def _cancels(self, state: MassCancelling, scan: _Scan) -> tuple[list[Any], bool]:
         """The next cancels, and whether these are the last."""
@@ -204,15 +194,15 @@ class ControlTurns:
         orders = partition.trading.orders.states
         events: list[Any] = []
         for count, key in enumerate(scan.remaining(orders), 1):
+            if scan.cancels_max == 1:
+                scan.at, partition.current = key, ("order", f"{key[0]}/{key[1]}")
             order = orders[key]
             if key not in scan.left_out and is_in_scope(order, state):
                 event = cancel_of(order, state, partition.context, partition.trading.find_order)
                 if event is not None:
                     events.append(event)
             if len(events) == scan.cancels_max or count == CHUNK_ORDERS:
-                break
-        else:
-            return events, True
-        if scan.cancels_max == 1 and events:
-            partition.current = ("order", f"{events[0].symbol}/{events[0].order}")
-        return events, False
+                return events, False
+        scan.at = None
+        self._at(f"mass-cancel/{state.seq}")
+        return events, True
