@@ -1,8 +1,9 @@
 """What a partition's fold keeps of risk and control: limits, restrictions, exposures; which events change them.
 
-Exposures are kept only for the kinds of scope that something asked for: by a limit, a REDUCING state or a reduce_only
-order. The journaled event that asks first makes the fold add them up once; from then on each event moves them by what
-it changes, so that a ledger without limits pays nothing for them, and replay has the same at the same place.
+Exposures are kept only for the kinds of scope that something asked for: a limit or a REDUCING state. The journaled
+event that asks first makes the fold add them up once; from then on each event moves them by what it changes, so that a
+ledger without limits pays nothing for them, and replay has the same at the same place. A reduce_only order asks for
+its strategy's in its symbol as well, but a refused one must change nothing: what it asks for is kept outside the digest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import Any, Final, TypeVar, final
 
 import actors
 from ledger.domain import exposure, limit, restriction
-from ledger.domain.codes import Code
 from ledger.domain.context import Instrument
 from ledger.domain.control_events import (
     KillSwitchEngaged,
@@ -48,7 +48,9 @@ TwinKey = tuple[str, str, Side, int, int | None, int | None]
 """(strategy, symbol, side, qty, px, stop_px)."""
 ACCOUNT_SYMBOL: Final = 100
 """A kind of exposure that no scope has: an account in one symbol, named `account|symbol`."""
-_ONE_SYMBOL: Final = frozenset((SYMBOL, STRATEGY_SYMBOL, ACCOUNT_SYMBOL))
+ASKED_BY_ORDER: Final = 101
+"""STRATEGY_SYMBOL again, for reduce_only orders where nothing journaled has asked for it."""
+_ONE_SYMBOL: Final = frozenset((SYMBOL, STRATEGY_SYMBOL, ACCOUNT_SYMBOL, ASKED_BY_ORDER))
 _POSITION_KIND: Final = {
     ALL: SYMBOL,
     SYMBOL: SYMBOL,
@@ -62,7 +64,7 @@ _S = TypeVar("_S")
 
 def exposure_key(kind: int, account: str, strategy: str, symbol: str) -> ScopeKey:
     """Where the exposure of this kind stands that such an order loads."""
-    if kind == STRATEGY_SYMBOL:
+    if kind in (STRATEGY_SYMBOL, ASKED_BY_ORDER):
         return (kind, f"{strategy}/{symbol}")
     if kind == SYMBOL:
         return (kind, symbol)
@@ -104,7 +106,8 @@ class ControlFold:
         """The kinds of exposure that are kept, and since which event."""
         # What follows is found again from the entities above, so it stands outside the digest.
         self.kept: tuple[int, ...] = ()
-        """The keys of `kinds`."""
+        """The keys of `kinds`, and ASKED_BY_ORDER."""
+        self._asked: actors.Store[ScopeKey, Exposure] = store("exposure-asked")
         self.guarded = False
         """Whether any limit or restriction was ever set: until then no order needs to be judged."""
         self.duplicate_window_ns = 0
@@ -202,18 +205,9 @@ class ControlFold:
         assert state is not None
         self.mass_cancels.put(mass_seq, restriction.asked(state))
 
-    def refused(self, code: int, seq: int) -> None:
-        """A command was refused: the first that a reduce_only order met makes its exposure be kept."""
-        if code == Code.WOULD_INCREASE_POSITION:
-            self.keep((STRATEGY_SYMBOL,), seq)
-
-    def submitted(self, key: OrderKey, event: OrderSubmitted, seq: int, now: int) -> None:
-        """An order was submitted: what later ones may be equal to, and what a reduce_only order needs."""
-        if event.reduce_only:
-            self.keep((STRATEGY_SYMBOL,), seq)
+    def submitted(self, key: OrderKey, event: OrderSubmitted, now: int) -> None:
+        """An order was submitted while a window is set: later ones may be equal to it."""
         window = self.duplicate_window_ns
-        if not window:
-            return
         twins = self.twins
         while twins and now - next(iter(twins.values()))[1] >= window:
             twins.popitem(last=False)
@@ -234,8 +228,9 @@ class ControlFold:
             return
         for kind in self.kept:
             key = exposure_key(kind, terms.account, terms.strategy_id, terms.symbol)
-            state = self.exposures.get(key) or NOTHING
-            self.exposures.put(key, exposure.loaded(state, old, new, seq, one_symbol=kind in _ONE_SYMBOL))
+            store = self._asked if kind == ASKED_BY_ORDER else self.exposures
+            state = store.get(key) or NOTHING
+            store.put(key, exposure.loaded(state, old, new, seq, one_symbol=kind in _ONE_SYMBOL))
 
     def _mark_of(self, order: OrderState) -> int | None:
         if order.px is not None or order.stop_px is not None:
@@ -257,9 +252,10 @@ class ControlFold:
 
     def _move(self, kind: int, state: PositionState, dqty: int, dnotional: int, seq: int) -> None:
         key = exposure_key(kind, state.account, state.strategy_id, state.symbol)
-        before = self.exposures.get(key) or NOTHING
+        store = self._asked if kind == ASKED_BY_ORDER else self.exposures
+        before = store.get(key) or NOTHING
         one_symbol = kind in _ONE_SYMBOL
-        self.exposures.put(key, exposure.moved(before, dqty, dnotional, seq, one_symbol=one_symbol))
+        store.put(key, exposure.moved(before, dqty, dnotional, seq, one_symbol=one_symbol))
 
     def keep(self, kinds: Any, seq: int) -> None:
         """Keep these kinds of exposure from here on: add up what the orders and positions come to now. O(n), once."""
@@ -275,19 +271,24 @@ class ControlFold:
     def redefined(self, seq: int) -> None:
         """An instrument has other terms (its multiplier): what was added up in the old ones is added up again."""
         for kind in self.kept:
+            store = self._asked if kind == ASKED_BY_ORDER else self.exposures
             sums = self._sums(kind, seq)
-            for key, state in list(_all(self.exposures)):
+            for key, state in list(_all(store)):
                 if key[0] == kind and key not in sums and state != NOTHING:
-                    self.exposures.put(key, Exposure(version=seq))
+                    store.put(key, Exposure(version=seq))
             for key, state in sums.items():
-                self.exposures.put(key, state)
+                store.put(key, state)
 
     def own(self, account: str, strategy: str, symbol: str) -> Exposure:
-        """Of a strategy in a symbol: kept, or added up for this once. O(orders) where nothing has asked before."""
+        """Of a strategy in a symbol, as decisions see it. O(orders) where nothing has asked before, then O(1)."""
         key = exposure_key(STRATEGY_SYMBOL, account, strategy, symbol)
         if STRATEGY_SYMBOL in self.kept:
             return self.exposures.get(key) or NOTHING
-        return self._sums(STRATEGY_SYMBOL, 0).get(key, NOTHING)
+        if ASKED_BY_ORDER not in self.kept:
+            # Not staged: it says nothing new, so it may stay whatever becomes of this turn, which begins here.
+            self._asked.states.update(self._sums(ASKED_BY_ORDER, 0))
+            self.kept = (*self.kept, ASKED_BY_ORDER)
+        return self._asked.get((ASKED_BY_ORDER, key[1])) or NOTHING
 
     def _sums(self, kind: int, seq: int) -> dict[ScopeKey, Exposure]:
         sums: dict[ScopeKey, Exposure] = {}

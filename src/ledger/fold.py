@@ -293,7 +293,6 @@ class TradingFold:
 
     def _command_rejected(self, seq: int, _now: int, event: CommandRejected) -> None:
         self.outcomes.put(event.command_id, Outcome(seq, event))
-        self.control.refused(event.code, seq)
 
     def _engine_fault(self, seq: int, _now: int, event: EngineFault) -> None:
         if event.command_id:
@@ -315,8 +314,8 @@ class TradingFold:
             control.marked(key, event.twice_mark)
         if control.kept:
             control.order_moved(None, state, seq)
-        if event.reduce_only or control.duplicate_window_ns:
-            control.submitted(key, event, seq, now)
+        if control.duplicate_window_ns:
+            control.submitted(key, event, now)
 
     def _requested(self, seq: int, now: int, event: CancelRequested | ReplaceRequested) -> None:
         key = (event.symbol, event.order)
