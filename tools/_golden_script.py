@@ -6,6 +6,13 @@ from typing import Any
 
 from ledger.domain import order
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder
+from ledger.domain.control_commands import (
+    EngageKillSwitch,
+    MassCancel,
+    ReleaseKillSwitch,
+    SetRiskLimit,
+    SetTradingState,
+)
 from ledger.domain.enums import (
     BookSource,
     CancelReason,
@@ -15,6 +22,7 @@ from ledger.domain.enums import (
     Side,
     TimeInForce,
     TradingPhase,
+    TradingState,
 )
 from ledger.domain.facts import (
     BookDelta,
@@ -39,6 +47,7 @@ from ledger.domain.facts import (
     ReportTradeCorrect,
     ReportTriggered,
 )
+from ledger.domain.scope import Scope
 from ledger.wire import decode_batch
 from running_engine import Running, accepted, fill
 
@@ -90,6 +99,28 @@ async def second_start(one: Running) -> None:
         BookDelta("md", 2, 2, "AAPL", "XNAS", 51, 53, ((1_812_500, 10),), ((1_812_600, 0), (1_812_700, 90))),
         Quote("md", 2, 3, "AAPL", "XNAS", 1_812_500, 10, 1_812_700, 90, 53),
     )
+    await _control(one)
+
+
+async def _control(one: Running) -> None:
+    """Limits, a halt, a kill switch with its mass cancel, and an order that was let through with a mark."""
+    await one.ask(
+        "commands",
+        SetRiskLimit(one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000),
+        SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.REDUCING, "AAPL", "close the day"),
+        SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.ACTIVE, "AAPL", "a new day"),
+    )
+    await one.ask("commands", one.order("k1", 100, 1_812_500), one.order("k2", 900, 1_812_500))
+    engage = EngageKillSwitch(one.new_id(), Scope.STRATEGY, "S1", "drill")
+    await one.ask("commands", engage)
+    await one.settle()
+    await one.ask(
+        "commands",
+        one.order("k3", 100, 1_812_500),
+        ReleaseKillSwitch(one.new_id(), engage.command_id, "drill over"),
+        MassCancel(one.new_id(), Scope.SYMBOL, "AAPL", "once more"),
+    )
+    await one.settle()
 
 
 async def _define(one: Running) -> None:

@@ -211,3 +211,13 @@ class AdjustReason(IntEnum):
     FUNDING = 3
     OPENING_BALANCE = 4
     MANUAL = 5
+
+
+class TradingState(IntEnum):
+    """What a scope may do."""
+
+    ACTIVE = 0
+    REDUCING = 1
+    """Only orders that reduce a position."""
+    HALTED = 2
+    """No new order."""

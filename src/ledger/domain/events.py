@@ -11,6 +11,7 @@ from typing import Final, final
 
 from msgspec import Struct
 
+from ledger.domain.control_events import RiskEvent
 from ledger.domain.enums import (
     BookFault,
     BookSource,
@@ -206,6 +207,10 @@ class OrderSubmitted(Struct, frozen=True, array_like=True, gc=False, tag=40):
     trader_id: str = ""
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
+    """Where in the market journal it came from."""
 
 
 @final
@@ -224,6 +229,8 @@ class CancelRequested(Struct, frozen=True, array_like=True, gc=False, tag=41):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    mass_seq: Seq = 0
+    """Of the MassCancelRequested that it is a part of; 0 for a cancel of its own."""
 
 
 @final
@@ -246,6 +253,9 @@ class ReplaceRequested(Struct, frozen=True, array_like=True, gc=False, tag=42):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
 
 
 class OrderReported(Struct, frozen=True, array_like=True, gc=False):
@@ -544,6 +554,7 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
+    | RiskEvent
 )
 OrderEvent = (
     OrderSubmitted

@@ -35,8 +35,6 @@ def fault_of_support(order: SubmitOrder) -> Rejection | None:
         return Rejection(
             Code.UNSUPPORTED, f"order_type {name} is not supported: use MARKET, LIMIT, STOP or STOP_LIMIT"
         )
-    if order.reduce_only:
-        return Rejection(Code.UNSUPPORTED, "reduce_only is not supported: leave it out")
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, final
 import trio
 
 import actors
+from ledger.domain import limit
 from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
 from ledger.engine.describe import VERSION, head_row
@@ -146,10 +147,12 @@ class Engine:
 
     def _begin_epoch(self, market_head: Head) -> None:
         started = self.settings.started(self.epoch, VERSION)
-        self.partition.commit_trading([started])
+        born = self.settings.risk if not self.open_trading.durable_seq else None
+        self.partition.commit_trading([started] if born is None else [started, limit.born(born)])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
         self._entities.install()
+        self.partition.control.resume()
         self._after_batch()
 
     # ---- inputs --------------------------------------------------------------------------------------------
@@ -184,8 +187,21 @@ class Engine:
         except StorageError as error:
             self._fail(error)
             return
+        if self.partition.posted:
+            self._queue_posted()
         if self.open_trading.full or self.open_market.full:
             self.dispatcher.pause()
+
+    def _queue_posted(self) -> None:
+        """Queue what the partition tells itself; what finds no room is tried again after the next batch."""
+        posted, self.partition.posted = self.partition.posted, []
+        for message in posted:
+            try:
+                self.dispatcher.submit_nowait([message], urgent=True)
+            except actors.Overloaded:
+                self.partition.posted.append(message)
+            except actors.Stopped:  # the next start goes on with it
+                return
 
     def _send(self, journal: OpenJournal) -> None:
         is_trading = journal is self.open_trading

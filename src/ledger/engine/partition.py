@@ -18,10 +18,12 @@ from ledger.codec import encode_message
 from ledger.domain.codes import JOURNALED_FROM, Code
 from ledger.domain.commands import COMMANDS
 from ledger.domain.context import Context, Instrument, OrderRules, Rejection
+from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.engine.commands import CommandTurns
+from ledger.engine.control_turns import ControlTurns, MassCancelChunk
 from ledger.engine.facts import FactTurns
 from ledger.engine.fault import answer_fault
 from ledger.engine.open_frame import OpenJournal
@@ -92,6 +94,9 @@ class Partition:
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
         self.views = views
+        self.posted: list[Any] = []
+        """Inputs of the engine to itself; its owner queues them behind those that wait."""
+        self.control = ControlTurns(self)
         self._commands = CommandTurns(self)
         self.facts = FactTurns(self)
 
@@ -106,6 +111,7 @@ class Partition:
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
+        table[MassCancelChunk] = self.control.chunk
         return table
 
     # ---- what every input passes ---------------------------------------------------------------------------
@@ -174,6 +180,8 @@ class Partition:
         self.commit_trading(events)
         if type(events[0]) is InstrumentDefined:
             self.facts.resumption.defined(events[0].symbol)
+        elif type(events[-1]) is MassCancelRequested:
+            self.control.begun(seq + len(events) - 1)
         order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
@@ -209,7 +217,7 @@ class Partition:
     def _reject(self, command_id: bytes, rejection: Rejection, raw: Callable[[], bytes]) -> Any:
         code = rejection.code
         if code < JOURNALED_FROM:
-            return Refused(command_id, code, rejection.detail)
+            return Refused(command_id, code, rejection.detail, rejection.retry_after_ms)
         context, seq = self.context, self.open_trading.next_seq
         event = CommandRejected(
             command_id, int(code), rejection.detail, raw(), context.actor, context.received_at_ns
@@ -290,6 +298,8 @@ class Partition:
 
     def fault(self, message: object, error: Exception) -> Any:
         """A turn raised and nothing of it was installed: the answer; the fault is journaled."""
+        if type(message) is MassCancelChunk and not self.read_only and self.control.narrowed(message):
+            return None
         return answer_fault(self, message, error)
 
 

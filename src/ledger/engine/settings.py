@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted
+from ledger.domain.limit import RiskLimit
 from ledger.domain.position import PositionState
 from ledger.journal import Commit, JournalDirectory, LmdbCommit
 
@@ -44,6 +45,8 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    risk: RiskLimit | None = None
+    """The limits that a new journal begins with."""
 
     def started(self, epoch: int, version: str) -> EngineStarted:
         """The first event of a start: the settings that change outcomes, so that replay reads no configuration."""
