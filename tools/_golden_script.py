@@ -106,17 +106,17 @@ async def _control(one: Running) -> None:
     """Limits, a halt, a kill switch with its mass cancel, and an order that was let through with a mark."""
     await one.ask(
         "commands",
-        SetRiskLimit(one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000),
+        SetRiskLimit(one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000, reason="drill"),
         SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.REDUCING, "AAPL", "close the day"),
         SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.ACTIVE, "AAPL", "a new day"),
     )
-    await one.ask("commands", one.order("k1", 100, 1_812_500), one.order("k2", 900, 1_812_500))
+    await one.ask("commands", one.order("g1", 100, 1_812_500), one.order("g2", 900, 1_812_500))
     engage = EngageKillSwitch(one.new_id(), Scope.STRATEGY, "S1", "drill")
     await one.ask("commands", engage)
     await one.settle()
     await one.ask(
         "commands",
-        one.order("k3", 100, 1_812_500),
+        one.order("g3", 100, 1_812_500),
         ReleaseKillSwitch(one.new_id(), engage.command_id, "drill over"),
         MassCancel(one.new_id(), Scope.SYMBOL, "AAPL", "once more"),
     )
