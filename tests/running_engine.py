@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,11 @@ class Running:
             while self.engine.partition.facts.resumption.symbols:
                 await self.engine.wait_durable()
 
+    async def settle_or_fail(self) -> None:
+        """The same, or fail-stop."""
+        with suppress(StorageError):
+            await self.settle()
+
     def digests(self) -> dict[str, int]:
         return {
             "trading": self.engine.partition.trading.digest(),
@@ -267,7 +272,8 @@ def names(directory: Path, journal: str = "trading") -> list[str]:
 
 def accepted(seq: int, client_order_id: str, symbol: str = "AAPL", **more) -> ReportAccepted:
     more.setdefault("venue_order_id", f"v-{client_order_id}")
-    return ReportAccepted("gw", more.pop("epoch", 1), seq, symbol, "XNAS", client_order_id, **more)
+    source = more.pop("source", "gw")
+    return ReportAccepted(source, more.pop("epoch", 1), seq, symbol, "XNAS", client_order_id, **more)
 
 
 def fill(

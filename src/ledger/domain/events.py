@@ -105,6 +105,10 @@ class AnomalyRecorded(Struct, frozen=True, array_like=True, gc=False, tag=6):
     ref_seq: Seq = 0
     """The event beside which it was recorded; 0 if the fact itself made none."""
     detail: str = ""
+    source: str = ""
+    """This and what follows: the number of the fact that made this event only, so that it is known as taken."""
+    source_epoch: int = 0
+    source_seq: int = 0
 
 
 @final

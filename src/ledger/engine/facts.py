@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
@@ -88,13 +88,12 @@ class FactTurns:
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
         events = self._decide_report(fact)
-        if numbered is None and events and type(events[0]) is FactSuspended:
-            events = []
-        elif numbered is None and events:  # the number was taken, by another fill: never lose one
+        if numbered is None and not any(type(event) is OrderFilled for event in events):
+            events = []  # the same fill again, or one that was judged before
+        elif numbered is None:  # the number was taken, by another fill: never lose one
             what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
             events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
-        if numbered:
-            events = [*events, *numbered]
+        events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
@@ -240,8 +239,7 @@ class FactTurns:
         else:
             self._begin_market(instrument)
             events = self._decide_market(fact)
-        if numbered:
-            events = [*events, *numbered]
+        events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
@@ -351,6 +349,16 @@ class FactTurns:
 
 def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:
     return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
+
+
+def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
+    """The fact's events and those of its number; where it made anomalies only, they carry the number."""
+    if events and all(type(event) is AnomalyRecorded for event in events):
+        first = replace(
+            events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
+        )
+        events = [first, *events[1:]]
+    return [*events, *numbered] if numbered else events
 
 
 def _size_of(fact: Any) -> int:
