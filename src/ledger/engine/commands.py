@@ -72,8 +72,8 @@ class CommandTurns:
         fold, context = partition.trading, partition.context
         symbol, first = command.symbol, command.client_order_id
         partition.current = ("order", f"{symbol}/{first}")
-        context.instrument = fold.instruments.get(symbol)
-        context.strategy = fold.strategies.get(command.strategy_id)
+        context.instrument = fold.instruments.states.get(symbol)
+        context.strategy = fold.strategies.states.get(command.strategy_id)
         context.risk = None
         if fold.control.guarded or command.reduce_only or command.order_type is _MARKET:
             account = context.strategy.account if context.strategy is not None else ""
@@ -95,7 +95,7 @@ class CommandTurns:
         partition = self._partition
         fold, context = partition.trading, partition.context
         symbol = command.symbol
-        context.instrument = fold.instruments.get(symbol)
+        context.instrument = fold.instruments.states.get(symbol)
         context.strategy = None
         key = fold.find_order(symbol, command.orig_client_order_id)
         state = fold.orders.get(key) if key is not None else None

@@ -47,7 +47,8 @@ from ledger.wire import Misfit, Refused, TextMessage
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
-_EXECUTIONS: Final = (ReportFill, ReportTradeCancel, ReportTradeCorrect)
+_CORRECTIONS: Final = (ReportTradeCancel, ReportTradeCorrect)
+_EXECUTIONS: Final = (ReportFill, *_CORRECTIONS)
 _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
@@ -96,24 +97,24 @@ class FactTurns:
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
-        self._queue_behind(journal, events)
+        if type(events[0]) is FactSuspended:
+            self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
     def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
         first = events[0]
-        if type(first) is FactSuspended and first.reason == BEHIND:
+        if first.reason == BEHIND:
             self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
 
     def _decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
         partition = self._partition
         fold, context = partition.trading, partition.context
-        instrument = context.instrument = fold.instruments.get(fact.symbol)
+        instrument = context.instrument = fold.instruments.states.get(fact.symbol)
         if instrument is None:
             return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
         if not again and fact.symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
-        key = self._find(fact)
-        state = fold.orders.get(key) if key is not None else None
+        key, state = self._find(fact)
         partition.current = ("order", f"{fact.symbol}/{key[1] if key else fact.client_order_id}")
         if partition.is_quarantined():
             return self._of_quarantined(fact, state)
@@ -127,7 +128,7 @@ class FactTurns:
         if isinstance(outcome, Unfit):
             return self._suspend(fact, outcome.reason, encode_message(fact))
         events: list[Any] = outcome  # type: ignore[assignment]
-        if type(fact) is ReportFill and len(events) == 1:
+        if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
         return self._with_positions(events)
 
@@ -143,18 +144,20 @@ class FactTurns:
         strategy = self._partition.trading.strategies.get(getattr(fact, "strategy_id", ""))
         return strategy.account if strategy is not None else ""
 
-    def _find(self, fact: Any) -> OrderKey | None:
+    def _find(self, fact: Any) -> tuple[OrderKey | None, OrderState | None]:
+        """The order that a report means, by any of its ids or by the venue's."""
         fold = self._partition.trading
-        symbol, client_order_id = fact.symbol, fact.client_order_id
-        if client_order_id:
-            key = (symbol, client_order_id)
-            if fold.orders.get(key) is not None:
-                return key
-            key = fold.order_of_id.get(key)
+        named = (fact.symbol, fact.client_order_id)
+        if named[1]:
+            state = fold.orders.get(named)
+            if state is not None:
+                return named, state
+            key = fold.order_of_id.get(named)
             if key is not None:
-                return key
+                return key, fold.orders.get(key)
         venue_order_id: str = getattr(fact, "venue_order_id", "")
-        return fold.order_of_venue_id.get((fact.exchange, venue_order_id)) if venue_order_id else None
+        key = fold.order_of_venue_id.get((fact.exchange, venue_order_id)) if venue_order_id else None
+        return key, fold.orders.get(key) if key is not None else None
 
     def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
         """The order's code raised before: its fills still reach the position, everything else waits."""
@@ -228,7 +231,7 @@ class FactTurns:
         if numbered is None:
             return partition.fact_committed(fact, journal, repeated=True)
         symbol = fact.symbol
-        instrument = partition.trading.instruments.get(symbol)
+        instrument = partition.trading.instruments.states.get(symbol)
         if instrument is None or symbol in self.resumption.symbols:
             context.next_seq = journal.next_seq
             reason = not_defined(symbol) if instrument is None else BEHIND
@@ -240,7 +243,8 @@ class FactTurns:
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
-        self._queue_behind(journal, events)
+        if type(events[0]) is FactSuspended:
+            self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
     def _begin_market(self, instrument: Instrument) -> None:
@@ -259,7 +263,7 @@ class FactTurns:
         if partition.is_quarantined():
             return self._suspend(fact, f"book {partition.current[1]} {SET_ASIDE}", encode_message(fact))
         book = partition.market.books.get((fact.exchange, fact.symbol))
-        return list(decide_book(book, fact, partition.context))
+        return decide_book(book, fact, partition.context)  # type: ignore[return-value]
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
@@ -358,7 +362,7 @@ def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[
 
 
 def _size_of(fact: Any) -> int:
-    if isinstance(fact, BookSnapshot | BookDelta):
+    if type(fact) is BookDelta or type(fact) is BookSnapshot:
         return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
     return 0
 

@@ -8,7 +8,7 @@ frame. The dispatcher installs the staged states when the behaviour returns; if 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from msgspec import Struct
@@ -176,13 +176,13 @@ class Partition:
         seq = context.next_seq
         if type(outcome) is Repeated:  # the same under another command_id: its first answer (FIX F.1.b)
             return Committed(command_id, context.partition, outcome.seq, outcome.order_id, repeated=True)
-        events = list(outcome)
-        self.commit_trading(events)
-        if type(events[0]) is InstrumentDefined:
-            self.facts.resumption.defined(events[0].symbol)
-        elif type(events[-1]) is MassCancelRequested:
-            self.control.begun(seq + len(events) - 1)
-        order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
+        self.commit_trading(outcome)
+        first = outcome[0]
+        if type(first) is InstrumentDefined:
+            self.facts.resumption.defined(first.symbol)
+        elif type(outcome[-1]) is MassCancelRequested:
+            self.control.begun(seq + len(outcome) - 1)
+        order_id = context.id_of(0) if type(first) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
     def _whole(self, command: Any, text: TextMessage | None) -> bytes:
@@ -271,23 +271,21 @@ class Partition:
 
     # ---- events --------------------------------------------------------------------------------------------
 
-    def commit_trading(self, events: list[Any]) -> None:
+    def commit_trading(self, events: Sequence[Any]) -> None:
         """Number the events, stage what they change, add them to the open frame."""
         journal, fold = self.open_trading, self.trading
-        journal.now()
-        seq, now = journal.next_seq, journal.now_ns
+        seq, now, steps = journal.next_seq, journal.now(), fold.steps
         for event in events:
-            fold.apply(seq, now, event)
+            steps[type(event)](seq, now, event)
             seq += 1
         journal.append(events)
 
-    def commit_market(self, events: list[Any]) -> None:
+    def commit_market(self, events: Sequence[Any]) -> None:
         """The same in the market journal."""
         journal, fold = self.open_market, self.market
-        journal.now()
-        seq, now = journal.next_seq, journal.now_ns
+        seq, now, steps = journal.next_seq, journal.now(), fold.steps
         for event in events:
-            fold.apply(seq, now, event)
+            steps[type(event)](seq, now, event)
             seq += 1
         journal.append(events)
 

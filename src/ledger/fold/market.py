@@ -43,7 +43,7 @@ class MarketFold:
         self.started: EngineStarted | None = None
         self._digest = Digest((self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases))
         booked = self._booked
-        self._apply: Final[dict[type, Apply]] = {
+        self.steps: Final[dict[type, Apply]] = {
             **self.facts.table(),
             EngineStarted: self._engine_started,
             MarketTailLost: self._tail_lost,
@@ -57,7 +57,7 @@ class MarketFold:
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
         """Change what this event changes: books in place, everything else staged."""
-        self._apply[type(event)](seq, recorded_at_ns, event)
+        self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
         """Of the installed state; a book counts by level."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
+from msgspec import Struct
+
 import actors
 from ledger.domain import fill as fills
 from ledger.domain import order as orders
@@ -54,14 +56,11 @@ PositionKey = tuple[str, str]
 
 
 @final
-class Outcome:
+class Outcome(Struct, gc=False):
     """What a command became: the event that answers it for ever."""
 
-    __slots__ = ("event", "seq")
-
-    def __init__(self, seq: int, event: Any) -> None:
-        self.seq = seq
-        self.event = event
+    seq: int
+    event: Any
 
 
 @final
@@ -104,11 +103,12 @@ class TradingFold:
                 *self.control.stores(),
             )
         )
-        self._apply: Final[dict[type, Apply]] = self._table()
+        self.steps: Final[dict[type, Apply]] = self._table()
+        """What each type of event does: `apply` without a call between, for whoever applies very many."""
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
         """Stage what this event changes; the caller installs."""
-        self._apply[type(event)](seq, recorded_at_ns, event)
+        self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
         """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
