@@ -29,6 +29,7 @@ from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import (
+    WAL_BYTES,
     Commit,
     DataDirectory,
     Frame,
@@ -36,6 +37,7 @@ from ledger.journal import (
     JournalFull,
     LmdbCommit,
     StorageError,
+    WalCommit,
     WriterThread,
 )
 from ledger.views import Row
@@ -79,6 +81,10 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    commit: str = "lmdb"
+    """Where a trading frame becomes durable: `wal` or `lmdb`."""
+    wal_bytes: int = WAL_BYTES
+    """Of each of the two files of the wal."""
 
 
 @final
@@ -158,11 +164,22 @@ class Engine:
         self._begin_epoch(heads["market"])
 
     def _open_commit(self, name: str) -> Head:
-        commit = LmdbCommit(
-            self.directory.journal(name, self.number),
-            segment_bytes_max=self.settings.segment_bytes_max,
-            map_size_bytes=self.settings.map_size_bytes,
-        )
+        settings = self.settings
+        directory = self.directory.journal(name, self.number)
+        commit: Commit
+        if name == "trading" and settings.commit == "wal":
+            commit = WalCommit(
+                directory,
+                wal_bytes=settings.wal_bytes,
+                segment_bytes_max=settings.segment_bytes_max,
+                map_size_bytes=settings.map_size_bytes,
+            )
+        else:
+            commit = LmdbCommit(
+                directory,
+                segment_bytes_max=settings.segment_bytes_max,
+                map_size_bytes=settings.map_size_bytes,
+            )
         self._commits[name] = commit
         return commit.open()
 
@@ -337,8 +354,12 @@ class Engine:
         self.partition.read_only = f"the journal has stopped: {error}"
         for journal in (self.open_trading, self.open_market):
             journal.stop()
+        # What is durable, settled or not, and nothing of a frame whose sync failed.
         refolded = {
-            name: replay(self.directory.path, name, self.number).fold for name in ("trading", "market")
+            name: replay(
+                self.directory.path, name, self.number, to_seq=commit.head.seq, wal=name == "trading"
+            ).fold
+            for name, commit in self._commits.items()
         }
         trading, market = refolded["trading"], refolded["market"]
         assert isinstance(trading, TradingFold)
@@ -429,7 +450,7 @@ class Engine:
                         self.open_market.now_ns,
                     ),
                 },
-                settled={"trading": self.open_trading.durable_seq, "market": self.open_market.durable_seq},
+                settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,
                 why=partition.read_only,
             )

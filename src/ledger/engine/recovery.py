@@ -67,17 +67,18 @@ def replay(
     to_seq: int | None = None,
     to_time_ns: int | None = None,
     entities: actors.Entities | None = None,
+    wal: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
     """Fold a journal from its first event up to `to_seq`, or up to the last frame recorded at or before a time.
 
-    Reads beside a running engine, too. `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
+    Reads beside a running engine, too, then up to the settled head (`wal`: see JournalReader). `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
     """
     fold = (TradingFold if journal == "trading" else MarketFold)(partition, entities)
     last = 2**63 - 1 if to_seq is None else to_seq
     events = 0
     begun = time.perf_counter()
-    with JournalReader(data, journal, partition) as reader:
+    with JournalReader(data, journal, partition, wal=wal) as reader:
         head = open_readonly(data).journal(journal, partition).origin
         end = reader.head()
         for frame in reader.frames():
