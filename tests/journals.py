@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +80,39 @@ def write_journal(
     commit.close()
     data.close({(journal, 0): commit.head} if clean else None)
     return frames
+
+
+def crash_unsettled(
+    directory: Path,
+    counts: Sequence[int],
+    *,
+    size: int = 0,
+    wal_bytes: int = WAL_BYTES,
+    image_before: Path | None = None,
+) -> list[Frame]:
+    """Leaves in `directory` what an owner leaves who dies with these frames in the wal only; returns them.
+
+    `directory` may hold a journal already. `image_before`: the same one frame earlier.
+    """
+    living = directory.with_name(f"{directory.name}-living")
+    if directory.exists():
+        directory.rename(living)
+    data = create_or_open(living, partitions=1, command="test")
+    commit = WalCommit(data.journal("trading", 0), wal_bytes=wal_bytes, settle_wait_s=3600)
+    frames = frames_after(commit.open(), counts, size=size)
+    for frame in frames:
+        if frame is frames[-1] and image_before is not None:
+            shutil.copytree(living, image_before)
+        commit.commit([frame])
+    shutil.copytree(living, directory)
+    commit.close()
+    data.close()
+    shutil.rmtree(living)
+    return frames
+
+
+def wal_files(directory: Path) -> list[Path]:
+    return sorted((directory / "trading" / "0" / "wal").glob("[01].wal"))
 
 
 def segment_paths(directory: Path, journal: str = "trading") -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from full_disk import mounted
 from journals import COMMIT_MODES, frames_after, make_commit, write_journal
 from ledger.journal import (
     Frame,
@@ -22,18 +23,8 @@ from ledger.journal import (
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one mebibyte."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
+    with mounted(tmp_path / "disk", 1024 * 1024) as path:
+        yield path
 
 
 @pytest.mark.parametrize("mode", COMMIT_MODES)

@@ -25,6 +25,7 @@ from ledger.journal.frame import (
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.ownership import Owner, owner_of
 from ledger.journal.read import JournalReader
+from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
 from ledger.journal.segments import JournalDirectory
 from ledger.journal.verification import Problem, Report, VerifiedHead, verify
@@ -54,6 +55,7 @@ __all__ = [
     "Problem",
     "Refused",
     "Report",
+    "Reserve",
     "Source",
     "StorageError",
     "VerifiedHead",
