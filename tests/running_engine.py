@@ -15,7 +15,7 @@ from ledger.domain.context import OrderRules
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
 from ledger.engine import Engine, EngineSettings
-from ledger.engine.settings import lmdb_commit
+from ledger.engine.settings import commit_as_set
 from ledger.journal import Commit, Frame, Head, JournalDirectory, JournalReader, StorageError, create_or_open
 from ledger.wire import Query
 
@@ -90,6 +90,10 @@ class HeldCommit:
     @property
     def head(self) -> Head:
         return self._inner.head
+
+    @property
+    def settled(self) -> Head:
+        return self._inner.settled
 
     def open(self) -> Head:
         return self._inner.open()
@@ -221,7 +225,7 @@ async def running(
     commits: dict[str, HeldCommit] = {}
 
     def commit_of(journal: JournalDirectory, given: EngineSettings) -> Commit:
-        held = commits[journal.journal] = HeldCommit(lmdb_commit(journal, given))
+        held = commits[journal.journal] = HeldCommit(commit_as_set(journal, given))
         return held
 
     data = create_or_open(directory, partitions=1, command="test")

@@ -46,6 +46,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         idempotence_window_ns=engine.idempotence_window_s * 10**9,
         clock_step_max_ns=settings.clock.max_step_ms * 10**6,
         rules=OrderRules(order.max_outstanding_replaces, order.replace_unacked, order.replace_filled),
+        commit=journal.trading.commit,
+        wal_bytes=journal.trading.wal_bytes,
     )
 
 

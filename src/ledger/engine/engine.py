@@ -24,7 +24,7 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
 from ledger.engine.refusals import is_cancel, not_taken
-from ledger.engine.settings import CommitOf, EngineSettings, Publisher, lmdb_commit
+from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import Commit, DataDirectory, Frame, Head, JournalFull, StorageError, WriterThread
 from ledger.views import Row
@@ -51,7 +51,7 @@ class Engine:
         *,
         publisher: Publisher | None = None,
         clock: Callable[[], int] = wall_clock,
-        commit_of: CommitOf = lmdb_commit,
+        commit_of: CommitOf = commit_as_set,
     ) -> None:
         self.directory = directory
         self.number = partition
@@ -413,7 +413,7 @@ class Engine:
                         self.open_market.now_ns,
                     ),
                 },
-                settled={"trading": self.open_trading.durable_seq, "market": self.open_market.durable_seq},
+                settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,
                 why=partition.read_only,
             )

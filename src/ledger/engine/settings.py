@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.position import PositionState
-from ledger.journal import Commit, JournalDirectory, LmdbCommit
+from ledger.journal import WAL_BYTES, Commit, JournalDirectory, LmdbCommit, WalCommit
 
 
 class Publisher(Protocol):
@@ -43,6 +43,10 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    commit: str = "lmdb"
+    """Where a trading frame becomes durable: `wal` or `lmdb`."""
+    wal_bytes: int = WAL_BYTES
+    """Of each of the two files of the wal."""
 
 
 CommitOf = Callable[[JournalDirectory, EngineSettings], Commit]
@@ -53,4 +57,16 @@ def lmdb_commit(directory: JournalDirectory, settings: EngineSettings) -> Commit
     """Frames durable in LMDB itself."""
     return LmdbCommit(
         directory, segment_bytes_max=settings.segment_bytes_max, map_size_bytes=settings.map_size_bytes
+    )
+
+
+def commit_as_set(directory: JournalDirectory, settings: EngineSettings) -> Commit:
+    """Trading frames durable where `commit` says; market frames always in LMDB itself."""
+    if directory.journal != "trading" or settings.commit != "wal":
+        return lmdb_commit(directory, settings)
+    return WalCommit(
+        directory,
+        wal_bytes=settings.wal_bytes,
+        segment_bytes_max=settings.segment_bytes_max,
+        map_size_bytes=settings.map_size_bytes,
     )
