@@ -76,9 +76,11 @@ class JournalReader:
 
     def head(self) -> Head:
         """The durable head with no living owner, beside one the settled head. Raises Corrupt, Unavailable."""
-        settled = self.settled()
-        above = self._above(settled)
-        return above[-1].head if above else settled
+        while True:
+            settled = self.settled()
+            above = self._above(settled)
+            if above is not None:
+                return above[-1].head if above else settled
 
     def frame_at(self, seq: int) -> Frame | None:
         """The frame that holds event `seq`; None: no such event (yet)."""
@@ -120,11 +122,14 @@ class JournalReader:
 
     def _frames_above(self, index: int, previous: Head, from_seq: int, to_seq: int | None) -> Iterator[Frame]:
         """The frames of the wal that follow `previous`, where the segments end."""
-        settled = self.settled() if self._reads_wal() else previous
-        if settled.seq > previous.seq:  # an owner came and settled them while we looked
-            yield from self.frames(previous.seq + 1, to_seq)
+        if not self._reads_wal():
             return
-        for frame in self._above(settled):
+        settled = self.settled()
+        above = self._above(settled)
+        if above is None or settled.seq > previous.seq:  # an owner settled some while we looked
+            yield from self.frames(max(from_seq, previous.seq + 1), to_seq)
+            return
+        for frame in above:
             if frame.last_seq < from_seq or frame.first_seq <= previous.seq:
                 continue
             if to_seq is not None and frame.first_seq > to_seq:
@@ -132,14 +137,17 @@ class JournalReader:
             self._last = (index, frame.head)
             yield frame
 
-    def _above(self, settled: Head) -> list[Frame]:
-        """What the wal holds above the settled head, if it is ours to read. Raises Corrupt, Unavailable."""
+    def _above(self, settled: Head) -> list[Frame] | None:
+        """What the wal holds above the settled head, if it is ours to read; None: look again, an owner moved it.
+
+        Raises Corrupt, Unavailable.
+        """
         if not self._reads_wal():
             return []
         try:
             found = unsettled(self.directory, settled)
         except FileNotFoundError:
-            return []  # an owner came, settled it and removed it
+            return None  # an owner came, settled it and removed it
         except OSError as error:
             raise Unavailable(
                 f"the wal of {self.directory.path} cannot be read: {error}",
@@ -147,9 +155,9 @@ class JournalReader:
             ) from error
         except Corrupt:
             if not self._reads_wal() or self.settled() != settled:
-                return []  # an owner came and writes over what we read
+                return None  # an owner writes over what we read
             raise
-        return found.frames if self._reads_wal() else []
+        return found.frames if self._reads_wal() and self.settled() == settled else None
 
     def _reads_wal(self) -> bool:
         if self._wal is None:
