@@ -248,11 +248,11 @@ async def running(
 
 
 def journaled(directory: Path, journal: str = "trading") -> list[tuple[int, Any]]:
-    """(seq, event) of a whole journal, as it is on disk."""
+    """(seq, event) of a whole journal, as it is on disk, settled or not; beside an engine that is at rest, too."""
     from ledger.codec import decode_events
 
     events: list[tuple[int, Any]] = []
-    with JournalReader(directory, journal, 0) as reader:
+    with JournalReader(directory, journal, 0, wal=True) as reader:
         for frame in reader.frames():
             events += list(enumerate(decode_events(frame.payload), frame.first_seq))
     return events
