@@ -81,8 +81,12 @@ def demo(
         raise Rejected(f"{orders} orders are too few to be interrupted", "give 100 or more")
     root = Path(tempfile.mkdtemp(prefix="ledger-demo-"))
     say = Transcript(quiet=as_json).say
-    with Child(root / "data", sets or (), config) as child:
-        proof = trio.run(_Demo(child, orders, seed, say).prove)
+    try:
+        with Child(root / "data", sets or (), config) as child:
+            proof = trio.run(_Demo(child, orders, seed, say).prove)
+    except Exception:
+        print(f"ledger: the demo broke off; everything is kept in {root}", file=sys.stderr)
+        raise
     if as_json:
         print_json(proof)
     else:

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from ledger.cli.exits import GOOD, REFUSED
 from ledger.cli.options import ConfigFile, Connect, Data, Sets, where
@@ -30,7 +30,7 @@ DOOR_OF: Final = {
 
 @app.default
 def send(
-    file: str,
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     connect: Connect = "",

@@ -28,7 +28,7 @@ from ledger.wire import (
 _KEYS: Final[dict[type, Callable[[Any], Any]]] = {
     Committed: lambda answer: answer.command_id,
     Rejected: lambda answer: answer.command_id,
-    Refused: lambda answer: answer.command_id,
+    Refused: lambda answer: answer.command_id or (answer.source, answer.source_epoch, answer.source_seq),
     FactCommitted: lambda answer: (answer.source, answer.source_epoch, answer.source_seq),
     Unavailable: lambda answer: (answer.source, answer.source_epoch, answer.source_seq),
     Page: lambda answer: answer.id,
@@ -72,8 +72,10 @@ def _from_json(part: dict[str, Any]) -> Answer:
         _, partition, seq = parse_place(part["place"])
         command_id = _id(part["command_id"])
         return Rejected(command_id, partition, seq, part["code"], part["detail"], part["repeated"])
-    if kind == "Refused" and "command_id" in part:
-        return Refused(_id(part["command_id"]), part["code"], part["detail"], part["retry_after_ms"])
+    if kind == "Refused" and "id" not in part:
+        fact = (part.get("source", ""), part.get("source_epoch", 0), part.get("source_seq", 0))
+        command_id = _id(part.get("command_id", ""))
+        return Refused(command_id, part["code"], part["detail"], part["retry_after_ms"], *fact)
     if kind == "Unavailable":
         source = (part["source"], part["source_epoch"], part["source_seq"])
         return Unavailable(*source, part["retry_after_ms"], part["detail"])
@@ -111,7 +113,7 @@ def error_of(answer: Answer) -> RejectedError | RefusedError | None:
         )
     if kind is Refused:
         assert type(answer) is Refused
-        key = shown_id(answer.command_id)
+        key = shown_id(key_of(answer))
         return RefusedError(answer.code, _name(answer.code), answer.detail, answer.retry_after_ms, key)
     if kind is QueryRefused:
         assert type(answer) is QueryRefused

@@ -12,6 +12,7 @@ from ledger.zmq_trio import limited
 NO_LIMIT: Final = 0
 RECONNECT_MS: Final = 50
 RECONNECT_MAX_MS: Final = 500
+_GONE: Final = zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
 
 
 @final
@@ -24,7 +25,7 @@ class Line:
         self.socket = limited(context, zmq.DEALER, hwm=NO_LIMIT)
         self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-        self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(_GONE)
         self.monitor.setsockopt(zmq.LINGER, 0)
         self.socket.connect(endpoint)
 
@@ -38,5 +39,8 @@ class Line:
 
 
 def is_disconnect(frames: list[bytes]) -> bool:
-    """Whether a monitor's message says that the connection is gone."""
-    return int(parse_monitor_message(frames)["event"]) == zmq.EVENT_DISCONNECTED
+    """Whether a monitor's message says that there is no connection, or none could be made.
+
+    The second too: a ledger on free ports listens elsewhere after a restart, and ZeroMQ would try the old port for ever.
+    """
+    return bool(int(parse_monitor_message(frames)["event"]) & _GONE)

@@ -144,6 +144,8 @@ class Publisher:
         """
         market = journal == MARKET
         publication = self._market if market else self._orders
+        if publication.socket.raw.closed:
+            return  # a frame became durable while the program was stopping
         publication.epoch = epoch
         publication.durable_seq = durable_seq
         topic_of = _market_topic if market else _order_topic

@@ -8,7 +8,7 @@ so the same file always gives the same facts and a second feed of it changes not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -131,6 +131,33 @@ def inspect(path: Path, symbol: str = "") -> Terms:
     symbol = symbol or (name.upper() if spot else f"{name.upper()}-PERP")
     scales = (SPOT_SCALE, SPOT_SCALE) if spot else (digits[0], digits[1])
     return Terms(symbol, name, continuity, *scales, f"binance/{symbol}", epoch)
+
+
+def inspect_all(paths: Sequence[Path], symbol: str = "") -> list[Terms]:
+    """What each capture is of, at the finest scales that any capture of its symbol needs; raises CaptureError.
+
+    One name for several instruments, such as spot and its perpetual, would mix their books, and is refused.
+    """
+    each = [inspect(path, symbol) for path in paths]
+    of: dict[str, Terms] = {}
+    for path, terms in zip(paths, each, strict=True):
+        first = of.setdefault(terms.symbol, terms)
+        if (terms.stream_symbol, terms.continuity) != (first.stream_symbol, first.continuity):
+            raise CaptureError(
+                f"{path} is of another instrument than the files before it that are named {terms.symbol}",
+                "feed each instrument by itself, with a --symbol of its own",
+            )
+        scales = (
+            max(first.price_scale, terms.price_scale),
+            max(first.qty_scale, terms.qty_scale),
+        )
+        of[terms.symbol] = msgspec.structs.replace(first, price_scale=scales[0], qty_scale=scales[1])
+    return [
+        msgspec.structs.replace(
+            terms, price_scale=of[terms.symbol].price_scale, qty_scale=of[terms.symbol].qty_scale
+        )
+        for terms in each
+    ]
 
 
 def _widen(digits: list[int], levels: _TextLevels) -> None:

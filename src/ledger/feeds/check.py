@@ -7,7 +7,7 @@ or impossible book counts as a difference too, and so does a capture in which no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -21,7 +21,7 @@ from ledger.domain.enums import BookStatus
 from ledger.domain.events import AnomalyRecorded
 from ledger.domain.facts import BookDelta, BookSnapshot, MarketTrade, Quote
 from ledger.domain.values import format_decimal
-from ledger.feeds.binance import Terms, facts, inspect
+from ledger.feeds.binance import EXCHANGE, Terms, facts, inspect_all
 
 REMEMBERED: Final = 65_536
 """Update numbers kept of each stream until the other one names them."""
@@ -61,14 +61,13 @@ class Checked(Struct, frozen=True):
         return bool(self.compared) and self.first_difference is None
 
 
-def check(paths: Iterable[Path], symbol: str = "") -> Checked:
+def check(paths: Sequence[Path], symbol: str = "") -> Checked:
     """Fold the files in their order as one book and compare; raises CaptureError."""
     folds: dict[str, _Fold] = {}
-    for path in paths:
-        terms = inspect(path, symbol)
+    for path, terms in zip(paths, inspect_all(paths, symbol), strict=True):
         fold = folds.setdefault(terms.symbol, _Fold(terms))
-        fold.begin(path, terms)
-        for _, fact in facts(path, fold.terms):
+        fold.begin(path)
+        for _, fact in facts(path, terms):
             fold.take(fact)
     checked = [fold.checked() for fold in folds.values()]
     first = next((each.first_difference for each in checked if each.first_difference), None)
@@ -87,7 +86,7 @@ class _Fold:
     """One symbol's book beside the venue's best prices."""
 
     def __init__(self, terms: Terms) -> None:
-        self.terms = terms
+        self._terms = terms
         self._file = ""
         self._book: Book | None = None
         self._context = Context(now_ns=0, instrument=_instrument(terms))
@@ -99,18 +98,9 @@ class _Fold:
         self._anomalies = 0
         self._first: Difference | None = None
 
-    def begin(self, path: Path, terms: Terms) -> None:
-        """The next file; the book goes on where the last one ended, at the scales of the first."""
-        scales = self.terms.price_scale, self.terms.qty_scale
+    def begin(self, path: Path) -> None:
+        """The next file; the book goes on where the last one ended."""
         self._file = path.name
-        self.terms = Terms(
-            terms.symbol,
-            terms.stream_symbol,
-            terms.continuity,
-            *scales,
-            terms.source,
-            terms.source_epoch,
-        )
 
     def take(self, fact: Fact) -> None:
         self._messages += 1
@@ -149,7 +139,7 @@ class _Fold:
         self._first = self._first or difference
 
     def _text(self, shown: Best) -> dict[str, str]:
-        (bid, ask), scales = shown, (self.terms.price_scale, self.terms.qty_scale)
+        (bid, ask), scales = shown, (self._terms.price_scale, self._terms.qty_scale)
         text: dict[str, str] = {}
         for name, level in (("bid", bid), ("ask", ask)):
             for unit, value, scale in zip(("px", "qty"), level or (0, 0), scales, strict=True):
@@ -158,7 +148,7 @@ class _Fold:
 
     def checked(self) -> Checked:
         return Checked(
-            self.terms.source, self._messages, self._compared, self._equal, self._first, self._anomalies
+            self._terms.source, self._messages, self._compared, self._equal, self._first, self._anomalies
         )
 
 
@@ -171,7 +161,7 @@ def _remember(kept: dict[int, Best], update: int, shown: Best) -> None:
 def _instrument(terms: Terms) -> Instrument:
     return Instrument(
         terms.symbol,
-        "BINANCE",
+        EXCHANGE,
         terms.price_scale,
         terms.qty_scale,
         1,

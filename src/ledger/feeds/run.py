@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, final
 
+import msgspec
 import trio
 from msgspec import Struct
 
-from ledger.feeds.binance import EXCHANGE, Fact, Terms, facts, inspect
+from ledger.feeds.binance import EXCHANGE, Fact, Terms, facts, inspect_all
 
 CHUNK: Final = 8192
 """Facts handed over at once at full speed; the door's own batches and window lie inside."""
@@ -74,8 +75,8 @@ async def feed(
     messages = sent = 0
     clock = _CaptureClock(speed)
     read = _Read(sum(path.stat().st_size for path in paths))
-    for path in paths:
-        terms = await _agree(inspect(path, symbol), door)
+    for path, found in zip(paths, inspect_all(paths, symbol), strict=True):
+        terms = await _agree(found, door)
         if terms.source not in sources:
             sources.append(terms.source)
         taken = await _taken(terms, door)
@@ -134,9 +135,7 @@ async def _agree(terms: Terms, door: MarketDoor) -> Terms:
     if scales is None:
         await door.define(instrument(terms))
         return terms
-    return Terms(
-        terms.symbol, terms.stream_symbol, terms.continuity, *scales, terms.source, terms.source_epoch
-    )
+    return msgspec.structs.replace(terms, price_scale=scales[0], qty_scale=scales[1])
 
 
 @final

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, final
 
+import msgspec
 import trio
 import zmq
 from msgspec import Struct
@@ -19,7 +20,7 @@ from msgspec import Struct
 from ledger import endpoints
 from ledger.domain.codes import Code
 from ledger.ingress.answers import Answers, AnswersStatistics
-from ledger.wire import Answer, Batch, Malformed, decode_batch, encode_answers
+from ledger.wire import Answer, Batch, Malformed, Refused, TextMessage, decode_batch, encode_answers
 from ledger.zmq_trio import TrioSocket, limited
 
 DOORS: Final = ("commands", "reports", "market", "query")
@@ -162,7 +163,7 @@ class Door:
             batch.inputs,
             actor=self._actor,
             received_at_ns=received_at_ns,
-            reply=functools.partial(self._reply, envelope, batch.json, batch.single),
+            reply=functools.partial(self._reply, envelope, batch),
         )
 
     def _opened(self, frames: list[bytes]) -> tuple[list[bytes], Batch]:
@@ -173,9 +174,23 @@ class Door:
         detail = f"a message is one frame, after an empty one for REQ; this had {len(envelope)}"
         return frames[:1], Batch([Malformed(Code.MALFORMED, detail)], json=True, single=True)
 
-    def _reply(self, envelope: list[bytes], json: bool, single: bool, answers: list[Answer]) -> None:
+    def _reply(self, envelope: list[bytes], batch: Batch, answers: list[Answer]) -> None:
         self._in_engine -= 1
-        self._answers.send([*envelope, encode_answers(answers, json=json, single=single)])
+        if any(type(answer) is Refused and not answer.command_id for answer in answers):
+            answers = list(map(_named, batch.inputs, answers))
+        self._answers.send([*envelope, encode_answers(answers, json=batch.json, single=batch.single)])
+
+
+def _named(item: Any, answer: Answer) -> Answer:
+    """A refusal with the number of the fact that it refuses, without which its sender would send it again for ever."""
+    if type(answer) is not Refused or answer.command_id:
+        return answer
+    fact = item.text if type(item) is TextMessage else item
+    source = getattr(fact, "source", "")
+    if not source:
+        return answer
+    numbered = {"source": source, "source_epoch": fact.source_epoch, "source_seq": fact.source_seq}
+    return msgspec.structs.replace(answer, **numbered)
 
 
 async def serve_door(

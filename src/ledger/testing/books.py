@@ -1,6 +1,6 @@
 """Books kept beside a ledger, to be compared with it: lists of fills and plain arithmetic, none of the ledger's code.
 
-An order here is a handful of values and a list of fills; its status follows from its own naive rules. A position is
+An order here is a handful of values; its status follows from its own naive rules. A position is
 the list of its fills, added up again from the first one whenever it is asked for, in fractions. Slow, and too simple
 to be wrong in the same way as the ledger.
 """
@@ -49,11 +49,7 @@ class OrderRecord:
         """"CANCELED" or "REJECTED"; "" while neither."""
         self.asked: dict[str, str] = {}
         """Requests without an answer yet: id to "CANCEL" or "REPLACE"."""
-        self.fills: list[ReportFill] = []
-
-    @property
-    def cum(self) -> int:
-        return sum(fill.qty for fill in self.fills)
+        self.cum = 0
 
     @property
     def leaves(self) -> int:
@@ -108,7 +104,7 @@ class Books:
         """The ledger acknowledged a fact."""
         record = self._by_any_id[fact.symbol, fact.client_order_id]
         if type(fact) is ReportFill:
-            record.fills.append(fact)
+            record.cum += fact.qty
             self._fills.setdefault((record.strategy_id, record.symbol), []).append(fact)
         elif type(fact) is ReportAccepted:
             record.acknowledged = True

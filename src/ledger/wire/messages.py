@@ -67,6 +67,10 @@ class Refused(Struct, frozen=True, array_like=True, gc=False, tag=202):
     detail: str
     retry_after_ms: int = 0
     """0: sending it again unchanged is of no use."""
+    source: str = ""
+    """Who sent it and its number, where it was a fact."""
+    source_epoch: int = 0
+    source_seq: int = 0
 
 
 @final
@@ -162,9 +166,14 @@ def _rejected(answer: Rejected) -> dict[str, Any]:
 
 
 def _refused(answer: Refused) -> dict[str, Any]:
+    fact = {
+        "source": answer.source,
+        "source_epoch": answer.source_epoch,
+        "source_seq": answer.source_seq,
+    }
     return {
         "type": "Refused",
-        "command_id": _id_text(answer.command_id),
+        **(fact if answer.source else {"command_id": _id_text(answer.command_id)}),
         "code": answer.code,
         "name": Code(answer.code).name,
         "detail": answer.detail,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,13 +18,24 @@ from answering_engine import AnsweringEngine
 from ledger.client import InDoubtError, RefusedError, open_client
 from ledger.client.conversation import Body, Conversation, Unanswered
 from ledger.domain.codes import Code
-from ledger.wire import Answer, Committed, FactCommitted, Refused, Unavailable
+from ledger.domain.events import StrategyDefined
+from ledger.egress import Publisher, bind_publishers
+from ledger.wire import Answer, Committed, FactCommitted, Refused, Unavailable, answer_json
 from ledger.zmq_trio import TrioSocket
 from open_doors import open_doors
 
 ID = b"0" * 16
 MESSAGES = 30
 ELEMENTS = 5000
+
+
+@contextmanager
+def subscribed(context: zmq.Context[Any], endpoint: str) -> Generator[TrioSocket]:
+    socket = TrioSocket(context.socket(zmq.SUB))
+    socket.raw.subscribe(b"")
+    socket.raw.connect(endpoint)
+    yield socket
+    socket.close()
 
 
 class CountingEngine(AnsweringEngine):
@@ -215,3 +231,81 @@ async def test_a_fact_that_the_client_refuses_uses_up_no_number() -> None:
         second = await client.report_accepted(**good)  # type: ignore[typeddict-item]
     assert isinstance(first, FactCommitted)
     assert (first.source_seq, second.source_seq) == (1, 2)
+
+
+FILL = {
+    "symbol": "S",
+    "exchange": "E",
+    "client_order_id": "c",
+    "execution_id": "x",
+    "trade_date": "2026-11-20",
+    "side": "BUY",
+    "qty": "1",
+    "px": "1",
+}
+
+
+async def test_a_refused_fact_is_answered_with_its_number_so_that_its_sender_does_not_wait() -> None:
+    engine = AnsweringEngine(rows={"instruments": [{"symbol": "S", "price_scale": 2, "qty_scale": 0}]})
+    options = {"source": "gw", "source_epoch": 7}
+    async with open_doors(engine) as doors, open_client(doors.commands, **options) as client:
+        with trio.fail_after(5), pytest.raises(RefusedError, match=r"fee.*'abc' is not a decimal") as refused:
+            await client.report_fill(**FILL, fee="abc")  # type: ignore[typeddict-item]
+        assert refused.value.key == ("gw", 7, 1)
+        fill = {"type": "ReportFill", **FILL}
+        with trio.fail_after(5):
+            outcomes = await client.send_facts([fill, {**fill, "fee": "abc"}, fill])
+    assert [type(outcome) for outcome in outcomes] == [FactCommitted, RefusedError, FactCommitted]
+
+
+def test_the_text_form_of_a_refusal_names_the_command_or_the_fact() -> None:
+    assert answer_json(Refused(ID, Code.MALFORMED, "no"))["command_id"] == str(uuid.UUID(bytes=ID))
+    fact = answer_json(Refused(b"", Code.MALFORMED, "no", source="gw", source_epoch=4, source_seq=77))
+    assert (fact["source"], fact["source_epoch"], fact["source_seq"]) == ("gw", 4, 77)
+    assert "command_id" not in fact
+
+
+async def test_publishing_after_the_sockets_are_closed_is_silence() -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    bound = bind_publishers(context)
+    publisher = Publisher(
+        bound["order_events_pub"][0], bound["market_data_pub"][0], partition=0, position_row=lambda *_: {}
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(publisher.run)
+        with subscribed(context, bound["order_events_pub"][1]) as subscriber:
+            with trio.fail_after(5):
+                while not publisher.statistics().sent:
+                    publisher.publish("trading", 1, 1, [StrategyDefined("S", "A")], [], 1, {})
+                    await trio.lowlevel.checkpoint()
+            assert (await subscriber.recv_many())[0][0] == b"control|"
+        nursery.cancel_scope.cancel()
+    publisher.publish("trading", 1, 2, [StrategyDefined("S", "A")], [], 2, {})
+    context.destroy(linger=0)
+
+
+async def test_a_ledger_that_comes_back_on_other_ports_is_found_without_waiting_for_a_resend(
+    tmp_path: Path,
+) -> None:
+    engine, ended = AnsweringEngine(), trio.Event()
+
+    async def first_life(task_status: trio.TaskStatus[str]) -> None:
+        async with open_doors(engine, directory=tmp_path) as doors:
+            task_status.started(doors.endpoints["commands"])
+            await ended.wait()
+
+    async with trio.open_nursery() as nursery:
+        old = await nursery.start(first_life)
+        async with open_client(tmp_path, timeout=60, resend_after=60) as client:
+            await client.define_strategy(strategy_id="S1", account="A1")
+            ended.set()
+            nursery.start_soon(partial(client.define_strategy, strategy_id="S2", account="A1"))
+            door = client._doors["commands"]
+            with trio.fail_after(10):
+                while door.conversation._losses < 2:  # it has dialed the old port again, where nobody listens
+                    await trio.sleep(0.005)
+            async with open_doors(engine, directory=tmp_path) as again:
+                assert again.endpoints["commands"] != old
+                with trio.fail_after(10):
+                    await client.define_strategy(strategy_id="S3", account="A1")
+    assert [command.strategy_id for command in engine.applied] == ["S1", "S2", "S3"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
+import typing
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +18,7 @@ from given_fills import filled
 from ledger.domain import position
 from ledger.domain.context import Instrument
 from ledger.domain.enums import Side
-from ledger.domain.events import MarketTraded, StrategyDefined
+from ledger.domain.events import EVENTS, BookEvent, ControlEvent, MarketTraded, OrderEvent, StrategyDefined
 from ledger.egress import Publisher, bind_publishers
 from ledger.zmq_trio import TrioSocket
 
@@ -176,6 +178,43 @@ async def test_an_idle_topic_repeats_its_header() -> None:
         [[topic, header, payload]] = await received(subscribed.orders, 1)
     assert (topic, payload) == (ORDER_TOPIC, b"")
     assert msgspec.json.decode(header) == {"partition": 0, "epoch": 9, "seq": 8, "prev": 7, "durable": 0}
+
+
+def sample(hint: Any) -> Any:
+    """Any value of a field's type."""
+    for part in (hint, *typing.get_args(hint)):
+        origin = typing.get_origin(part) or part
+        if origin in (dict, tuple, str, bytes, bool, int):
+            return {dict: {}, tuple: (), str: "AAPL", bytes: b"", bool: True, int: 5}[origin]
+        if isinstance(origin, type) and issubclass(origin, enum.IntEnum):
+            return next(iter(origin))
+        if typing.get_args(part):
+            return sample(typing.get_args(part)[0])
+    raise AssertionError(hint)
+
+
+@pytest.mark.parametrize("publish_format", ["json", "msgpack"])
+async def test_every_kind_of_event_can_be_published(publish_format: Any) -> None:
+    events = [
+        kind(
+            **{name: sample(hint) for name, hint in typing.get_type_hints(kind, include_extras=False).items()}
+        )
+        for kind in EVENTS
+    ]
+    market = [event for event in events if isinstance(event, BookEvent.__args__)]
+    trading = [event for event in events if isinstance(event, (*OrderEvent.__args__, *ControlEvent.__args__))]
+    async with publishing(publish_format=publish_format) as subscribed:
+        subscribed.publisher.publish("trading", 1, 1, trading, (), 1, INSTRUMENTS)
+        subscribed.publisher.publish("market", 1, 1, market, (), 1, INSTRUMENTS)
+        shown = await received(subscribed.orders, len(trading)) + await received(
+            subscribed.market, len(market)
+        )
+    decode = msgspec.json.decode if publish_format == "json" else msgspec.msgpack.decode
+    names = [decode(payload)["type" if publish_format == "json" else 0] for _, _, payload in shown]
+    kinds = [type(event) for event in (*trading, *market)]
+    assert names == [
+        kind.__name__ if publish_format == "json" else kind.__struct_config__.tag for kind in kinds
+    ]
 
 
 async def test_a_slow_subscriber_holds_up_nobody_and_sees_its_gap() -> None:

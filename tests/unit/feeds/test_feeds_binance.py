@@ -14,7 +14,7 @@ import given_capture as given
 from ledger.domain.enums import BookSource, Side
 from ledger.domain.facts import BookDelta, BookSnapshot, MarketTrade, Quote
 from ledger.feeds import CaptureError, facts, inspect
-from ledger.feeds.binance import scaled
+from ledger.feeds.binance import inspect_all, scaled
 
 HEAD = ("binance/BTCUSDT", given.BEGAN_NS)
 
@@ -134,3 +134,17 @@ def test_digits_beyond_the_scale_are_never_rounded_away(value: int, scale: int) 
             scaled(shown, scale - 1)
     else:
         assert scaled(shown, scale - 1) == value // 10
+
+
+def test_one_name_for_spot_and_its_perpetual_is_refused(tmp_path: Path) -> None:
+    spot = given.write(tmp_path / "spot")
+    perpetual = given.write(tmp_path / "perpetual", (given.depth(5, 9, [("58710.20", "0.014")], pu=4),))
+    assert [terms.symbol for terms in inspect_all([spot, perpetual])] == ["BTCUSDT", "BTCUSDT-PERP"]
+    with pytest.raises(CaptureError, match="perpetual is of another instrument"):
+        inspect_all([spot, perpetual], "XBT")
+
+
+def test_captures_of_one_instrument_share_the_finest_digits(tmp_path: Path) -> None:
+    coarse = given.write(tmp_path / "a", (given.depth(5, 9, [("58710.2", "0.0140")], pu=4),))
+    fine = given.write(tmp_path / "b", (given.depth(10, 11, [("58710.20", "0.014")], pu=9),))
+    assert {(each.price_scale, each.qty_scale) for each in inspect_all([coarse, fine])} == {(2, 4)}
