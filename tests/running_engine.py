@@ -16,7 +16,16 @@ from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.settings import commit_as_set
-from ledger.journal import Commit, Frame, Head, JournalDirectory, JournalReader, StorageError, create_or_open
+from ledger.journal import (
+    Commit,
+    Frame,
+    Head,
+    JournalDirectory,
+    JournalReader,
+    Reserve,
+    StorageError,
+    create_or_open,
+)
 from ledger.wire import Query
 
 START_NS = 1_763_650_000_000_000_000
@@ -94,6 +103,10 @@ class HeldCommit:
     @property
     def settled(self) -> Head:
         return self._inner.settled
+
+    @property
+    def torn_end(self) -> str:
+        return self._inner.torn_end
 
     def open(self) -> Head:
         return self._inner.open()
@@ -219,6 +232,7 @@ async def running(
     clock: Clock | None = None,
     new_id: Ids | None = None,
     publisher: Published | None = None,
+    reserve: Reserve | None = None,
 ) -> AsyncIterator[Running]:
     """An engine on the journal in `directory`; stopped cleanly at the end unless it was crashed or failed."""
     clock = clock or Clock()
@@ -229,7 +243,7 @@ async def running(
         return held
 
     data = create_or_open(directory, partitions=1, command="test")
-    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of)
+    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of, reserve=reserve)
     engine.open(trio.lowlevel.current_trio_token())
     one = Running(engine, commits, clock, new_id or Ids())
     heads = None

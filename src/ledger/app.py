@@ -24,7 +24,7 @@ from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
-from ledger.journal import DataDirectory, StorageError, create_or_open
+from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
@@ -103,8 +103,14 @@ class Ledger:
             position_row=position_row,
             publish_format=doors.publish_format,
         )
-        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher)
+        reserve = Reserve(
+            directory.path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low
+        )
+        reserve.open()
+        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher, reserve=reserve)
         engine.open(trio.lowlevel.current_trio_token())
+        for torn in engine.torn_ends:
+            self._say(torn)
         # What recovery built lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -139,6 +145,11 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    def _tell_space_low(self, free_bytes: int) -> None:
+        self._say(
+            f"SPACE LOW: {free_bytes:,} bytes free at {self._data}: no new orders until there is room, then start again"
+        )
 
     async def _tell_failure(self, engine: Engine) -> None:
         await engine.wait_failed()

@@ -29,6 +29,11 @@ class Commit(Protocol):
         """How far LMDB has followed: what readers beside this owner see. Never above the durable head."""
         ...
 
+    @property
+    def torn_end(self) -> str:
+        """What `open` saw of a frame at the end that was not whole; empty: nothing."""
+        ...
+
     def open(self) -> Head:
         """Recovers what the last owner left and returns the durable head. Raises Corrupt, StorageError."""
         ...

@@ -63,8 +63,7 @@ class LmdbCommit:
                 f"set journal.{directory.journal}.map_size_bytes to 64 GiB (it takes no space) or lower segment_bytes_max",
             )
         self.directory = directory
-        self.torn_end = ""
-        """What `open` saw of a frame at the end of a wal that was not whole; empty: nothing."""
+        self._torn_end = ""
         self._keeps_wal = keeps_wal
         self._segment_bytes_max = segment_bytes_max
         self._map_bytes = map_size_bytes
@@ -95,6 +94,11 @@ class LmdbCommit:
     def settled(self) -> Head:
         """Here the durable head."""
         return self.head
+
+    @property
+    def torn_end(self) -> str:
+        """What `open` saw of a frame at the end of a wal that was not whole; empty: nothing."""
+        return self._torn_end
 
     def open(self) -> Head:
         """Recovers: throws an unnamed segment away, seals what a crash left unsealed, checks that segments join, and
@@ -220,7 +224,7 @@ class LmdbCommit:
     def _recover_wal(self) -> None:
         """Settles what the wal holds above the settled head, whatever `commit` says now."""
         found = recover_wal(self.directory, self.head)
-        self.torn_end = found.torn
+        self._torn_end = found.torn
         for frames in batches(found.frames):
             self.commit(frames)
         if not self._keeps_wal:
