@@ -21,8 +21,8 @@ from ledger.journal.errors import Corrupt, Refused, Unavailable
 from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, place_text
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import owner_of
-from ledger.journal.segments import SEGMENTS, Item, JournalDirectory, SegmentFile, copy_items
-from ledger.journal.wal_file import WAL, wal_paths
+from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
+from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import recover_wal
 
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024

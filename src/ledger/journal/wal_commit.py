@@ -17,8 +17,8 @@ from ledger.journal.environment import MAP_BYTES
 from ledger.journal.errors import StorageError, storage_error
 from ledger.journal.frame import Frame, Head, place_text
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit, assert_continues
-from ledger.journal.segments import JournalDirectory
-from ledger.journal.wal_file import PAGE_BYTES, PLACE_HASH_BYTES, WAL, WAL_BYTES, WalFile, prepare_wal
+from ledger.journal.segments import WAL, JournalDirectory
+from ledger.journal.wal_file import PAGE_BYTES, PLACE_HASH_BYTES, WAL_BYTES, WalFile, prepare_wal
 from ledger.journal.wal_recovery import SETTLE_BYTES_MAX
 
 SETTLE_WAIT_S: Final = 0.015

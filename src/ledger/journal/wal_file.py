@@ -28,9 +28,8 @@ from ledger.journal.frame import (
     encode_frame,
 )
 from ledger.journal.manifest import make_directories, sync_directory
-from ledger.journal.segments import JournalDirectory
+from ledger.journal.segments import WAL, JournalDirectory
 
-WAL: Final = "wal"
 WAL_NAMES: Final = ("0.wal", "1.wal")
 WAL_BYTES: Final = 64 * 1024 * 1024
 PAGE_BYTES: Final = 4096
