@@ -10,11 +10,12 @@ from typing import Any
 
 import trio
 
+from ledger.codec import decode_events
 from ledger.domain.commands import DefineInstrument, DefineStrategy, SubmitOrder
 from ledger.domain.context import OrderRules
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
-from ledger.engine import Engine, EngineSettings
+from ledger.engine import Engine, EngineSettings, replay
 from ledger.engine.settings import commit_as_set
 from ledger.journal import (
     Commit,
@@ -185,10 +186,12 @@ class Running:
         return page.rows
 
     async def settle(self) -> None:
-        """All that exists is durable and nothing waits for its turn."""
+        """All that exists is durable and nothing waits for its turn, suspended facts of defined symbols included."""
         with trio.fail_after(20):
             await self.engine.dispatcher.wait_idle()
             await self.engine.wait_durable()
+            while self.engine.partition.facts.resumption.symbols:
+                await self.engine.wait_durable()
 
     def digests(self) -> dict[str, int]:
         return {
@@ -263,13 +266,16 @@ async def running(
 
 def journaled(directory: Path, journal: str = "trading") -> list[tuple[int, Any]]:
     """(seq, event) of a whole journal, as it is on disk, settled or not; beside an engine that is at rest, too."""
-    from ledger.codec import decode_events
-
     events: list[tuple[int, Any]] = []
     with JournalReader(directory, journal, 0, wal=True) as reader:
         for frame in reader.frames():
             events += list(enumerate(decode_events(frame.payload), frame.first_seq))
     return events
+
+
+def replayed(directory: Path) -> dict[str, int]:
+    """The digests of both journals, folded from what is on disk."""
+    return {journal: replay(directory, journal, 0).fold.digest() for journal in ("trading", "market")}
 
 
 def names(directory: Path, journal: str = "trading") -> list[str]:

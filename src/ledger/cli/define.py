@@ -16,7 +16,7 @@ from ledger.cli.exits import GOOD, REFUSED
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Sets, where
 from ledger.cli.output import print_json
 from ledger.cli.talk import Talk
-from ledger.wire.text import text_type
+from ledger.wire import Misfit, read, show, text_type
 
 app = App(name="ledger define", help="Make instruments and strategies known.", version_flags=[])
 
@@ -65,9 +65,12 @@ def _is_same(definition: Definition, row: dict[str, Any] | None) -> bool:
     """Whether the ledger has it with these very terms."""
     if row is None:
         return False
-    fields = msgspec.structs.fields(text_type(SECTIONS[definition.section]))
-    usual = {field.name: field.default for field in fields if not field.required}
-    wanted = {**usual, **definition.fields}
+    kind = SECTIONS[definition.section]
+    try:
+        text = msgspec.convert(_command(definition), text_type(kind))
+        wanted = show(read(kind, text, (0, 0)), (0, 0), drop_defaults=False)
+    except (msgspec.ValidationError, Misfit):
+        return False  # the ledger says what is wrong with it
     return all(_equal(value, row[name]) for name, value in wanted.items() if name in row)
 
 

@@ -20,15 +20,15 @@ from ledger.domain.enums import (
     TimeInForce,
     TradingPhase,
 )
-from ledger.domain.units import Date, Fee, Levels, Ns, Px, Qty, Source, Text
+from ledger.domain.units import Date, Fee, Levels, Ns, Px, Qty, Source, SourceNumber, Text
 
 
 class OrderFact(Struct, frozen=True, array_like=True, gc=False):
     """The head of every report about an order."""
 
     source: Source
-    source_epoch: int
-    source_seq: int
+    source_epoch: SourceNumber
+    source_seq: SourceNumber
     symbol: Text
     exchange: Text
     client_order_id: Text
@@ -238,8 +238,8 @@ class MarketFact(Struct, frozen=True, array_like=True, gc=False):
     """The head of every market data message."""
 
     source: Source
-    source_epoch: int
-    source_seq: int
+    source_epoch: SourceNumber
+    source_seq: SourceNumber
     symbol: Text
     exchange: Text
 

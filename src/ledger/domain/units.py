@@ -37,6 +37,8 @@ CommandId = Annotated[bytes, Meta(min_length=16, max_length=16, extra={"unit": "
 Levels = Annotated[tuple[tuple[int, int], ...], Meta(extra={"unit": "levels"})]
 """Book levels as (px, qty) pairs, absolute sizes; qty 0 removes the level."""
 
+SourceNumber = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+"""A sender's run, or its own number of a fact."""
 Symbol = Annotated[str, Meta(min_length=1, max_length=32)]
 Exchange = Annotated[str, Meta(min_length=1, max_length=20)]
 StrategyId = Annotated[str, Meta(min_length=1, max_length=50)]

@@ -71,6 +71,9 @@ class CommandTurns:
         context.strategy = fold.strategies.get(command.strategy_id)
         state = fold.orders.get((symbol, first))
         owner = None
+        if state is None and partition.is_quarantined():
+            detail = f"order {symbol}/{first} is set aside after a fault; use another id, or have it released"
+            return Rejection(Code.QUARANTINED, detail)
         if state is None:
             key = fold.order_of_id.get((symbol, first))
             owner = fold.orders.get(key) if key is not None else None

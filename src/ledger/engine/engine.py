@@ -81,6 +81,7 @@ class Engine:
         self._failed: Exception | None = None
         self._stopped = trio.Event()
         self._ended = trio.Event()
+        self._closed = False
         self.faults = 0
 
     # ---- start ---------------------------------------------------------------------------------------------
@@ -292,6 +293,8 @@ class Engine:
             self._publish(journal, draft.first_seq, events, [])
 
     def _became_durable(self, journal: OpenJournal, head: Head, frames: int) -> None:
+        if self._closed:
+            return
         journal.became_durable(head, frames)
         if self._publisher is not None and journal is self.open_trading:
             sent = self._sent["trading"]
@@ -317,7 +320,7 @@ class Engine:
 
     def _fail(self, error: Exception) -> None:
         """Fail-stop: no more writing; what was decided and is not durable is forgotten, reads go on from the rest."""
-        if self._failed is not None:
+        if self._failed is not None or self._closed:
             return
         self._failed = error
         self._stopped.set()
@@ -357,15 +360,24 @@ class Engine:
                 await self.dispatcher.run()
             finally:
                 self._ended.set()
+            if self._failed is None:
+                await self._wait_durable()
             nursery.cancel_scope.cancel()
 
     async def wait_durable(self) -> None:
-        """Return once all that exists now is durable in both journals; raises StorageError after fail-stop."""
+        """Return once all that exists now is durable in both journals; raises what ended the writing."""
+        if self._failed is None:
+            await self._wait_durable()
+        if self._failed is not None:
+            raise self._failed
+
+    async def _wait_durable(self) -> None:
+        """Return then, or at fail-stop."""
         for journal in (self.open_trading, self.open_market):
-            done = trio.Event()
-            journal.when_durable(done.set)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._raise_when_stopped)
+                nursery.start_soon(_cancel_after, self._stopped, nursery.cancel_scope)
+                done = trio.Event()
+                journal.when_durable(done.set)
                 await done.wait()
                 nursery.cancel_scope.cancel()
 
@@ -376,11 +388,6 @@ class Engine:
     async def wait_failed(self) -> None:
         """Return after fail-stop; `failed` says why."""
         await self._stopped.wait()
-
-    async def _raise_when_stopped(self) -> None:
-        await self._stopped.wait()
-        assert self._failed is not None
-        raise self._failed
 
     async def _check_readers(self) -> None:
         while True:
@@ -395,6 +402,7 @@ class Engine:
     def close(self) -> dict[tuple[str, int], Head] | None:
         """Make everything durable and let the files go; the heads of a clean stop, None after fail-stop. Blocks."""
         clean = self._failed is None
+        self._closed = True
         try:
             for writer in self._writers.values():
                 writer.close()
@@ -438,6 +446,11 @@ class Engine:
                 why=partition.read_only or partition.space_low,
             )
         ]
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 __all__ = ["Engine", "EngineSettings", "Publisher", "head_row"]

@@ -39,7 +39,7 @@ from ledger.domain.order import OrderState
 from ledger.domain.order_executions import filled_event
 from ledger.domain.outcome import Unfit
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
-from ledger.engine.resumption import Resumption
+from ledger.engine.resumption import BEHIND, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.fold import OrderKey
 from ledger.wire import Misfit, Refused, TextMessage
@@ -52,7 +52,6 @@ _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
-BEHIND: Final = "earlier facts of its symbol wait to be decided"
 SET_ASIDE: Final = "is set aside after a fault"
 
 
@@ -103,7 +102,7 @@ class FactTurns:
 
     def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
         first = events[0]
-        if type(first) is FactSuspended and first.reason is BEHIND:
+        if type(first) is FactSuspended and first.reason == BEHIND:
             self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
 
     def _decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
@@ -111,7 +110,7 @@ class FactTurns:
         fold, context = partition.trading, partition.context
         instrument = context.instrument = fold.instruments.get(fact.symbol)
         if instrument is None:
-            return self._suspend(fact, f"symbol {fact.symbol!r} is not defined", encode_message(fact))
+            return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
         if not again and fact.symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
         key = self._find(fact)
@@ -233,7 +232,7 @@ class FactTurns:
         instrument = partition.trading.instruments.get(symbol)
         if instrument is None or symbol in self.resumption.symbols:
             context.next_seq = journal.next_seq
-            reason = f"symbol {symbol!r} is not defined" if instrument is None else BEHIND
+            reason = not_defined(symbol) if instrument is None else BEHIND
             events = self._suspend(fact, reason, encode_message(fact))
         else:
             self._begin_market(instrument)
@@ -288,7 +287,7 @@ class FactTurns:
 
     def undefined(self, message: TextMessage) -> Any:
         """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
-        return self._keep(message, f"symbol {message.text.symbol!r} is not defined")
+        return self._keep(message, not_defined(message.text.symbol))
 
     def _keep(self, message: TextMessage, reason: str) -> Any:
         partition, text = self._partition, message.text
@@ -324,7 +323,7 @@ class FactTurns:
             context.received_at_ns,
             context.actor,
         )
-        if reason is BEHIND:
+        if reason == BEHIND:
             return [suspended]  # nothing is wrong with it: its turn comes
         what = f"{type(fact).__name__.removesuffix('Text')} {fact.source} {fact.source_epoch}:{fact.source_seq}: {reason}"
         return [suspended, _anomaly(Anomaly.FACT_SUSPENDED, fact.symbol, context.next_seq, what)]
@@ -351,8 +350,7 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
 
 
 def _size_of(fact: Any) -> int:
-    kind: type[Any] = type(fact)
-    if kind is BookSnapshot or kind is BookDelta:
+    if type(fact) is BookSnapshot or type(fact) is BookDelta:
         return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
     return 0
 

@@ -23,8 +23,9 @@ from ledger.domain.events import (
     ReplaceRequested,
     StrategyDefined,
 )
-from ledger.wire import Misfit, Scales, TextMessage, read, text_type
+from ledger.wire import Misfit, TextMessage, read, text_type
 
+Scales = tuple[int, int]
 _NS_PER_MS: Final = 1_000_000
 _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     OrderSubmitted: SubmitOrder,
@@ -94,6 +95,9 @@ def same_content(event: Any, command: Any, text: TextMessage | None, scales: Sca
         if stored[:1] == b"{":
             if text is not None and _is_text_of(stored, text):
                 return True
-            return command is not None and _read_again(stored, type(command), scales) == command
+            return (
+                command is not None
+                and _read_again(stored, cast("type[Struct]", type(command)), scales) == command
+            )
         return command is not None and stored == encode_message(command)
     return command is not None and _is_command_of(event, command)

@@ -1,7 +1,8 @@
 """Suspended facts whose symbol is defined: decided again, oldest first, each as a turn of its own.
 
 The engine runs them between its batches, so that a symbol for which very many wait does not make one frame of all.
-A new fact for a symbol of which some still wait is put behind them. What does not fit the instrument stays suspended.
+A new fact for a symbol of which some still wait is put behind them. What was suspended for another reason (digits
+that the instrument has not, an order that was set aside) stays so: a definition mends none of that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 
 _packed: Final = msgspec.msgpack.Decoder(Fact)
 _TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
-_TRADING, _MARKET = "trading", "market"
+_TRADING: Final = "trading"
+_MARKET: Final = "market"
+BEHIND: Final = "earlier facts of its symbol wait to be decided"
+
+
+def not_defined(symbol: str) -> str:
+    """The reason for which a fact of an unknown symbol is suspended."""
+    return f"symbol {symbol!r} is not defined"
 
 
 class _Type(msgspec.Struct):
@@ -44,11 +52,12 @@ class Resumption:
             self.defined(symbol)
 
     def defined(self, symbol: str) -> None:
-        """The symbol is (again) defined: everything suspended that names it gets a turn."""
+        """The symbol is defined: what waited for that gets a turn."""
         partition = self._partition
         for journal, fold in ((_TRADING, partition.trading), (_MARKET, partition.market)):
-            for seq, event in sorted(fold.facts.waiting(symbol)):
-                self._add(journal, seq, event)
+            for seq, event in sorted(fold.facts.waiting(symbol), key=_seq_of):
+                if event.reason in (BEHIND, not_defined(symbol)):
+                    self._add(journal, seq, event)
 
     def suspended(self, journal: str, seq: int, event: FactSuspended) -> None:
         """A new fact was put behind those that wait."""
@@ -100,3 +109,7 @@ class Resumption:
             return read(kind, text, (instrument.price_scale, instrument.qty_scale))
         except Misfit:
             return None
+
+
+def _seq_of(item: tuple[int, FactSuspended]) -> int:
+    return item[0]

@@ -23,6 +23,7 @@ from ledger.domain.values import NotANumber, TooLarge, TooManyDigits, format_dec
 
 Scales = tuple[int, int]
 """(price_scale, qty_scale) of an instrument."""
+SCALE_MAX: Final = 12
 _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 
 
@@ -119,14 +120,16 @@ def _show_value(field: _Field, value: Any, scales: Scales) -> Any:
     return show_order_id(value) if unit == "order_id" else value
 
 
+def _own_scales(message: Any) -> Scales | None:
+    """The scales that the message itself brings: it defines an instrument."""
+    return (message.price_scale, message.qty_scale) if hasattr(message, "price_scale") else None
+
+
 def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict[str, Any]:
     """The JSON object of a message or event: `type` first, defaults left out unless asked for."""
     kind = type(message)
     out: dict[str, Any] = {"type": kind.__name__}
-    own: int | None = getattr(message, "price_scale", None)
-    if own is not None:
-        qty_scale: int = message.qty_scale  # type: ignore[attr-defined]
-        scales = own, qty_scale
+    scales = _own_scales(message) or scales
     for field in fields_of(kind):
         value = getattr(message, field.name)
         if drop_defaults and not field.required and value == field.default:
@@ -171,7 +174,10 @@ def text_type(kind: type[Struct]) -> type[Struct]:
             fields.append((field.name, annotation))
             continue
         default = field.default
-        if annotation in (str, str | None) and default is not None and not isinstance(default, str):
+        if field.unit in _DECIMAL_UNITS and default is not None:
+            # The default is a scaled integer; what text it has depends on scales that are not known yet.
+            annotation, default = annotation | msgspec.UnsetType, msgspec.UNSET
+        elif annotation in (str, str | None) and default is not None and not isinstance(default, str):
             default = _show_value(field, default, (0, 0))
         fields.append((field.name, annotation, default))
     return msgspec.defstruct(
@@ -239,16 +245,19 @@ def _read_special(field: _Field, value: str) -> Any:
 
 def read(kind: type[Struct], text: Struct, scales: Scales) -> Any:
     """The message that a text form means at these scales; raises Misfit naming the first field that does not fit."""
-    own: int | None = getattr(text, "price_scale", None)
+    own = _own_scales(text)
     if own is not None:
-        qty_scale: int = text.qty_scale  # type: ignore[attr-defined]
-        if not (0 <= own <= 12 and 0 <= qty_scale <= 12):
-            raise Misfit(Code.MALFORMED, f"price_scale {own} and qty_scale {qty_scale} must be 0 to 12")
-        scales = own, qty_scale
+        if not all(0 <= scale <= SCALE_MAX for scale in own):
+            raise Misfit(
+                Code.MALFORMED, f"price_scale {own[0]} and qty_scale {own[1]} must be 0 to {SCALE_MAX}"
+            )
+        scales = own
     values: list[Any] = []
     for field in fields_of(kind):
         value = getattr(text, field.name)
-        if field.unit in ("uuid", "order_id"):
+        if value is msgspec.UNSET:
+            values.append(field.default)
+        elif field.unit in ("uuid", "order_id"):
             values.append(_read_special(field, value))
         elif field.unit or field.enum is not None:
             values.append(_read_value(field, value, scales))

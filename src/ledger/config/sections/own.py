@@ -186,7 +186,7 @@ class Doors(msgspec.Struct, frozen=True):
     ] = 65_536
     publish_format: Annotated[
         Literal["json", "msgpack"], acts("Payload of the two PUB doors.", seed="S-28")
-    ] = "msgpack"
+    ] = "json"
     market_data_hwm: Annotated[
         int,
         acts(
