@@ -90,6 +90,7 @@ class TrioSocket:
         starves the loop; a cancelled call has taken nothing."""
         self._check_open()
         await trio.lowlevel.checkpoint()
+        self._check_open()  # another task may have closed it meanwhile
         while not (messages := self.receive_nowait()):
             await self._wait(zmq.POLLIN)
         return messages

@@ -10,8 +10,16 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from ledger.config import ConfigError, adopt, load, reference_text
-from ledger.config.explain import Explained, explain, explain_json, explain_text
+from ledger.config import (
+    ConfigError,
+    Explained,
+    adopt,
+    explain,
+    explain_json,
+    explain_text,
+    load,
+    reference_text,
+)
 
 app = App(name="config", help="Check, explain and adopt configurations.")
 

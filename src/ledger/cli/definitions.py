@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from ledger.domain.commands import DefineInstrument, DefineStrategy
 from ledger.errors import Rejected
-from ledger.wire.text import fields_of
+from ledger.wire import fields_of
 
 SECTIONS: Final = {"instruments": DefineInstrument, "strategies": DefineStrategy}
 PLANNED: Final = ("calendars", "limits", "opening_balances")

@@ -6,7 +6,7 @@
 from ledger.config.adopt import Adopted, Change, adopt
 from ledger.config.derived import Pool, RetentionRow, pools, retention
 from ledger.config.errors import ConfigError, Notice, Origin, Problem
-from ledger.config.explain import Explained, explain, explain_text
+from ledger.config.explain import Explained, explain, explain_json, explain_text
 from ledger.config.load import Loaded, load
 from ledger.config.reference import reference_text
 from ledger.config.settings import Settings
@@ -25,6 +25,7 @@ __all__ = [
     "Settings",
     "adopt",
     "explain",
+    "explain_json",
     "explain_text",
     "load",
     "pools",

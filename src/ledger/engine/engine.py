@@ -14,16 +14,15 @@ from typing import Any, Final, final
 import trio
 
 import actors
-from ledger.domain.codes import Code
-from ledger.domain.events import EngineStarted, MarketTailLost
+from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
 from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
+from ledger.engine.reception import Reception, Reply
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
-from ledger.engine.refusals import is_cancel, not_taken
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
 from ledger.fold import MarketFold, TradingFold
@@ -38,15 +37,11 @@ from ledger.journal import (
     WriterThread,
 )
 from ledger.views import Row
-from ledger.wire import Answer
 
 READERS_CHECKED_EVERY_S: Final = 10.0
 FULL_AT: Final = 0.4
 """Share of frame_bytes_max at which an open frame counts as full: it can still grow by the turn that runs, and the
 size of its newest events is an estimate."""
-RETRY_STOPPING_MS: Final = 1000
-RETRY_OVERLOADED_MS: Final = 50
-Reply = Callable[[list[Answer]], None]
 
 
 @final
@@ -125,6 +120,7 @@ class Engine:
             on_fault=self._on_fault,
             after_batch=self._after_batch,
         )
+        self._reception = Reception(self.dispatcher, self.partition, self.open_trading, self.open_market)
         for name, commit in self._commits.items():
             writer = self._start_writer(name, commit, token)
             self._writers[name] = writer
@@ -162,18 +158,7 @@ class Engine:
         return WriterThread(commit, on_durable=on_durable, on_failed=on_failed, group_wait_s=wait)
 
     def _begin_epoch(self, market_head: Head) -> None:
-        rules = self.settings.rules
-        started = EngineStarted(
-            self.epoch,
-            VERSION,
-            {
-                "order.max_outstanding_replaces": rules.max_outstanding_replaces,
-                "order.replace_unacked": rules.replace_unacked,
-                "order.replace_filled": rules.replace_filled,
-                "engine.idempotence_window_s": self.settings.idempotence_window_ns // 10**9,
-                "clock.max_step_ms": self.settings.clock_step_max_ns // 10**6,
-            },
-        )
+        started = self.settings.started(self.epoch, VERSION)
         self.partition.commit_trading([started])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
@@ -190,56 +175,7 @@ class Engine:
         Never raises: what finds no room is answered OVERLOADED or Unavailable at once, cancels may use the reserved
         room. `reply` is called in this thread and must not raise.
         """
-        arrival = Arrival(actor, received_at_ns)
-        try:
-            self.dispatcher.submit_nowait([arrival, *inputs], self._answering(door, reply))
-        except actors.Overloaded:
-            self._submit_urgent(door, inputs, arrival, reply)
-        except actors.Stopped:
-            why = "the ledger is stopping; connect again when it runs"
-            reply([not_taken(item, Code.OVERLOADED, why, RETRY_STOPPING_MS) for item in inputs])
-
-    def _answering(self, door: str, reply: Reply) -> Callable[[Sequence[object]], None]:
-        """What a batch's answers wait for once it is decided."""
-        trading, market = self.open_trading, self.open_market
-
-        def release(answers: list[Any]) -> None:
-            if door == "market":  # its faults stand in the trading journal
-                market.when_durable(lambda: trading.when_durable(lambda: reply(answers)))
-            else:
-                trading.when_durable(lambda: reply(answers))
-
-        def decided(answers: Sequence[object]) -> None:
-            # A batch that fail-stop cut in two: what became of its first part is in doubt, so is its answer.
-            if self._failed is None or self.partition.batch_read_only:
-                release(list(answers[1:]))
-
-        return decided
-
-    def _submit_urgent(self, door: str, inputs: list[Any], arrival: Arrival, reply: Reply) -> None:
-        """There is no room but for cancels."""
-        why = "more waits than engine.queue_max allows; send it again"
-        answers: list[Answer] = [
-            not_taken(item, Code.OVERLOADED, why, RETRY_OVERLOADED_MS) for item in inputs
-        ]
-        urgent = [index for index, item in enumerate(inputs) if is_cancel(item)]
-
-        def decided(of_urgent: list[Answer]) -> None:
-            for index, answer in zip(urgent, of_urgent, strict=True):
-                answers[index] = answer
-            reply(answers)
-
-        if urgent:
-            try:
-                self.dispatcher.submit_nowait(
-                    [arrival, *(inputs[index] for index in urgent)],
-                    self._answering(door, decided),
-                    urgent=True,
-                )
-                return
-            except (actors.Overloaded, actors.Stopped):
-                pass  # not even the reserved room
-        reply(answers)
+        self._reception.submit(door, inputs, Arrival(actor, received_at_ns), reply)
 
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1

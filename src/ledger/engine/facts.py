@@ -350,7 +350,7 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
 
 
 def _size_of(fact: Any) -> int:
-    if type(fact) is BookSnapshot or type(fact) is BookDelta:
+    if isinstance(fact, BookSnapshot | BookDelta):
         return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
     return 0
 

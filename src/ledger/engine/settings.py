@@ -8,6 +8,7 @@ from typing import Any, Protocol, final
 from msgspec import Struct
 
 from ledger.domain.context import Instrument, OrderRules
+from ledger.domain.events import EngineStarted
 from ledger.domain.position import PositionState
 from ledger.journal import WAL_BYTES, Commit, JournalDirectory, LmdbCommit, WalCommit
 
@@ -47,6 +48,21 @@ class EngineSettings(Struct, frozen=True):
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
     """Of each of the two files of the wal."""
+
+    def started(self, epoch: int, version: str) -> EngineStarted:
+        """The first event of a start: the settings that change outcomes, so that replay reads no configuration."""
+        rules = self.rules
+        return EngineStarted(
+            epoch,
+            version,
+            {
+                "order.max_outstanding_replaces": rules.max_outstanding_replaces,
+                "order.replace_unacked": rules.replace_unacked,
+                "order.replace_filled": rules.replace_filled,
+                "engine.idempotence_window_s": self.idempotence_window_ns // 10**9,
+                "clock.max_step_ms": self.clock_step_max_ns // 10**6,
+            },
+        )
 
 
 CommitOf = Callable[[JournalDirectory, EngineSettings], Commit]

@@ -1,0 +1,27 @@
+"""The state of a partition and how an event changes it: the engine, replay, followers and audits all use this one.
+
+A fold is given every event of its journal in order, `apply(seq, recorded_at_ns, event)`, and stages the new state of
+every entity that the event concerns; `entities.install()` makes them current. The engine does so once per turn, replay
+once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
+"""
+
+from ledger.fold.instruments import instrument_of
+from ledger.fold.market import BookKey, MarketFold
+from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
+
+
+def fold_of(journal: str, partition: int) -> TradingFold | MarketFold:
+    """A fold of nothing yet for "trading" or "market"."""
+    return TradingFold(partition) if journal == "trading" else MarketFold(partition)
+
+
+__all__ = [
+    "BookKey",
+    "MarketFold",
+    "OrderKey",
+    "Outcome",
+    "PositionKey",
+    "TradingFold",
+    "fold_of",
+    "instrument_of",
+]

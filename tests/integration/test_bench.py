@@ -1,0 +1,81 @@
+"""tools/bench measures everything in little time, says so in the keys that outsiders read, and checks the work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {"name", "unit", "median", "low", "high", "floor", "ratio", "note"}
+RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import _bench; sys.exit(_bench.run(sys.argv[1:], ''))"
+
+
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", RUN, str(ROOT / "tools"), *map(str, arguments)]
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_every_part_and_has_checked_that_the_work_was_done(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    done = bench("--quick", "--rounds", 1, "--dir", tmp_path, "--json", file)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(file.read_text())
+    assert {"processor", "cores", "system", "python", "file_system"} <= document["machine"].keys()
+    results = {result["name"]: result for result in document["results"]}
+    assert all(result.keys() == KEYS for result in results.values())
+    assert {name.split()[0] for name in results} == {"disk", "orders", "market", "door", "sync"}
+    for name in (
+        "orders engine",
+        "market engine",
+        "orders replay",
+        "door 1 x 1",
+        "door 256 x 64",
+        "disk journal 16",
+    ):
+        assert results[name]["ratio"] is not None, name
+        assert f"{name} " in done.stdout
+    checked = document["checked"]
+    assert checked["answers"] == checked["events equal to the straight line's"] == 24_000
+    assert checked["digests"] == 2
+    assert (
+        checked["answers over the door"]
+        == checked["orders sent over the door and found in the journal"]
+        > 20_000
+    )
+
+
+def test_a_part_that_is_not_there_is_named_with_those_that_are() -> None:
+    done = bench("disc")
+    assert done.returncode == 2
+    assert "'disc' is none of disk, orders, market, doors" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_engine_that_skips_work_gives_no_figures(tmp_path: Path) -> None:
+    skipping = (
+        "from ledger.domain import position; import ledger.fold as fold\n"
+        "fold.positions.evolve = lambda state, event, seq, at, real=position.evolve: state or real(state, event, seq, at)\n"
+    )
+    code = skipping + RUN
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(ROOT / "tools"),
+        "orders",
+        "--quick",
+        "--rounds",
+        "1",
+        "--dir",
+        tmp_path,
+    ]
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the positions differ from the straight line's" in done.stderr
