@@ -16,8 +16,17 @@ from ledger.domain.context import OrderRules
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
 from ledger.engine import Engine, EngineSettings, replay
-from ledger.engine.settings import lmdb_commit
-from ledger.journal import Commit, Frame, Head, JournalDirectory, JournalReader, StorageError, create_or_open
+from ledger.engine.settings import commit_as_set
+from ledger.journal import (
+    Commit,
+    Frame,
+    Head,
+    JournalDirectory,
+    JournalReader,
+    Reserve,
+    StorageError,
+    create_or_open,
+)
 from ledger.wire import Query
 
 START_NS = 1_763_650_000_000_000_000
@@ -91,6 +100,14 @@ class HeldCommit:
     @property
     def head(self) -> Head:
         return self._inner.head
+
+    @property
+    def settled(self) -> Head:
+        return self._inner.settled
+
+    @property
+    def torn_end(self) -> str:
+        return self._inner.torn_end
 
     def open(self) -> Head:
         return self._inner.open()
@@ -223,17 +240,18 @@ async def running(
     clock: Clock | None = None,
     new_id: Ids | None = None,
     publisher: Published | None = None,
+    reserve: Reserve | None = None,
 ) -> AsyncIterator[Running]:
     """An engine on the journal in `directory`; stopped cleanly at the end unless it was crashed or failed."""
     clock = clock or Clock()
     commits: dict[str, HeldCommit] = {}
 
     def commit_of(journal: JournalDirectory, given: EngineSettings) -> Commit:
-        held = commits[journal.journal] = HeldCommit(lmdb_commit(journal, given))
+        held = commits[journal.journal] = HeldCommit(commit_as_set(journal, given))
         return held
 
     data = create_or_open(directory, partitions=1, command="test")
-    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of)
+    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of, reserve=reserve)
     engine.open(trio.lowlevel.current_trio_token())
     one = Running(engine, commits, clock, new_id or Ids())
     heads = None
@@ -252,9 +270,9 @@ async def running(
 
 
 def journaled(directory: Path, journal: str = "trading") -> list[tuple[int, Any]]:
-    """(seq, event) of a whole journal, as it is on disk."""
+    """(seq, event) of a whole journal, as it is on disk, settled or not; beside an engine that is at rest, too."""
     events: list[tuple[int, Any]] = []
-    with JournalReader(directory, journal, 0) as reader:
+    with JournalReader(directory, journal, 0, wal=True) as reader:
         for frame in reader.frames():
             events += list(enumerate(decode_events(frame.payload), frame.first_seq))
     return events

@@ -106,7 +106,9 @@ async def _control(one: Running) -> None:
     """Limits, a halt, a kill switch with its mass cancel, and an order that was let through with a mark."""
     await one.ask(
         "commands",
-        SetRiskLimit(one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000, reason="drill"),
+        SetRiskLimit(
+            one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000, reason="drill"
+        ),
         SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.REDUCING, "AAPL", "close the day"),
         SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.ACTIVE, "AAPL", "a new day"),
     )

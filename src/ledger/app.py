@@ -26,7 +26,7 @@ from ledger.domain.limit import RiskLimit
 from ledger.domain.values import parse_decimal
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
-from ledger.journal import DataDirectory, StorageError, create_or_open
+from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
@@ -48,6 +48,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         idempotence_window_ns=engine.idempotence_window_s * 10**9,
         clock_step_max_ns=settings.clock.max_step_ms * 10**6,
         rules=OrderRules(order.max_outstanding_replaces, order.replace_unacked, order.replace_filled),
+        commit=journal.trading.commit,
+        wal_bytes=journal.trading.wal_bytes,
         risk=risk_at_birth(settings),
     )
 
@@ -126,8 +128,14 @@ class Ledger:
             position_row=position_row,
             publish_format=doors.publish_format,
         )
-        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher)
+        reserve = Reserve(
+            directory.path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low
+        )
+        reserve.open()
+        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher, reserve=reserve)
         engine.open(trio.lowlevel.current_trio_token())
+        for torn in engine.torn_ends:
+            self._say(torn)
         # What recovery built lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -162,6 +170,11 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    def _tell_space_low(self, free_bytes: int) -> None:
+        self._say(
+            f"SPACE LOW: {free_bytes:,} bytes free at {self._data}: no new orders until there is room, then start again"
+        )
 
     async def _tell_failure(self, engine: Engine) -> None:
         await engine.wait_failed()

@@ -16,7 +16,7 @@ from msgspec import Struct
 import actors
 from ledger.codec import encode_message
 from ledger.domain.codes import JOURNALED_FROM, Code
-from ledger.domain.commands import COMMANDS
+from ledger.domain.commands import COMMANDS, SubmitOrder
 from ledger.domain.context import Context, Instrument, OrderRules, Rejection
 from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
@@ -86,6 +86,8 @@ class Partition:
         self.limits = limits
         self.read_only = ""
         """Why nothing more is taken; "" while all is well."""
+        self.space_low = ""
+        """Why no new orders are taken; "" while the disk has room."""
         self.unreadable = ""
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
@@ -164,6 +166,8 @@ class Partition:
             return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
+        if self.space_low and type(command) is SubmitOrder:
+            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
         context = self.context
         now = context.now_ns = self.open_trading.now()
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)

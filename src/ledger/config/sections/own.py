@@ -14,10 +14,18 @@ class TradingJournal(msgspec.Struct, frozen=True):
     commit: Annotated[
         Literal["lmdb", "wal"],
         acts(
-            "Where a frame becomes durable: `lmdb`, or `wal` once the write-ahead file exists.",
-            not_yet=("wal",),
+            "Where a frame becomes durable: `wal`, a preallocated file that LMDB follows within 20 ms, or `lmdb` itself."
         ),
-    ] = "lmdb"
+    ] = "wal"
+    wal_bytes: Annotated[
+        int,
+        acts(
+            "Length of each of the two files of the wal, written in full when they are made; whole 4096-byte pages.",
+            "bytes",
+            least=1 << 24,
+            most=1 << 34,
+        ),
+    ] = 64 << 20
     segment_bytes_max: Annotated[
         int, acts("A segment is sealed at this size, and at every UTC day.", "bytes", least=1 << 20)
     ] = 1 << 30
