@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import trio
 from cyclopts import App
@@ -37,8 +39,20 @@ def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) ->
 
 def say(sentence: str) -> None:
     """A sentence for people, on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
+    _print(sentence, sys.stderr)
 
 
 def _print_ready(about: dict[str, Any]) -> None:
-    print(ready_line(about), flush=True)
+    _print(ready_line(about), sys.stdout)
+
+
+def _print(line: str, stream: TextIO | None) -> None:
+    """A line for whoever reads the stream. That its reader is gone, or its disk full, is no reason to stop trading."""
+    if stream is None:  # closed before the start
+        return
+    try:
+        print(line, file=stream, flush=True)
+    except OSError:
+        # What is left in the buffer would be tried again at the end, and spoil the exit code.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

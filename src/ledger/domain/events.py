@@ -26,7 +26,19 @@ from ledger.domain.enums import (
     TimeInForce,
     TradingPhase,
 )
-from ledger.domain.units import CommandId, Decimal8, Fee, Levels, Money, Ns, OrderId, Px, Qty, Seq
+from ledger.domain.units import (
+    CommandId,
+    Decimal8,
+    Fee,
+    KnownCommandId,
+    Levels,
+    Money,
+    Ns,
+    OrderId,
+    Px,
+    Qty,
+    Seq,
+)
 
 # ---- control ---------------------------------------------------------------------------------------------------
 
@@ -64,7 +76,7 @@ class InstrumentDefined(Struct, frozen=True, array_like=True, gc=False, tag=3):
     allow_negative_px: bool
     spot_base_fee: bool
     calendar: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -76,7 +88,7 @@ class StrategyDefined(Struct, frozen=True, array_like=True, gc=False, tag=4):
 
     strategy_id: str
     account: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -86,7 +98,7 @@ class StrategyDefined(Struct, frozen=True, array_like=True, gc=False, tag=4):
 class CommandRejected(Struct, frozen=True, array_like=True, gc=False, tag=5):
     """A command that was refused with a code of 10 or more; the same command_id gets the same answer again."""
 
-    command_id: bytes
+    command_id: KnownCommandId
     code: int
     detail: str
     command: bytes
@@ -163,7 +175,7 @@ class EngineFault(Struct, frozen=True, array_like=True, gc=False, tag=11):
     error: str
     raw: bytes
     """The input as msgpack."""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
 

@@ -34,6 +34,8 @@ OrderId = Annotated[int, Meta(ge=0, extra={"unit": "order_id"})]
 """Partition number in the top 16 bits, seq of the creating event below; shown as `0-123`."""
 CommandId = Annotated[bytes, Meta(min_length=16, max_length=16, extra={"unit": "uuid"})]
 """A UUIDv7 made by the sender: the idempotence key of a command."""
+KnownCommandId = Annotated[bytes, Meta(max_length=16, extra={"unit": "uuid"})]
+"""The command_id of what an event came from; empty where that was no command."""
 Levels = Annotated[tuple[tuple[int, int], ...], Meta(extra={"unit": "levels"})]
 """Book levels as (px, qty) pairs, absolute sizes; qty 0 removes the level."""
 

@@ -9,11 +9,11 @@ from ledger import views
 from ledger.domain import order_state
 from ledger.domain.book import mark
 from ledger.domain.codes import Code
-from ledger.domain.enums import FillStanding
+from ledger.domain.enums import FillStanding, OrderStatus
 from ledger.engine import control_views
 from ledger.fold import MarketFold, TradingFold
 from ledger.views import Row
-from ledger.wire import Page, Query, QueryRefused, parse_order_id
+from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id
 
 ROWS_MAX: Final = 10_000
 DEPTH: Final = 10
@@ -61,9 +61,7 @@ class Views:
         """The rows of one question, computed as they are read; raises BadQuery."""
         found = self._of.get(what)
         if found is None:
-            raise BadQuery(
-                f"{what[:50]!r} cannot be asked for; one of {', '.join(sorted(self._of))}, endpoints"
-            )
+            raise BadQuery(f"{what[:50]!r} cannot be asked for; one of {', '.join(sorted(self._of))}")
         return found(filters)
 
     def _instrument(self, symbol: str) -> Any:
@@ -74,6 +72,8 @@ class Views:
         strategy, symbol = filters.get("strategy"), filters.get("symbol")
         status, only_open = filters.get("status"), filters.get("open") == "true"
         client_order_id = filters.get("client_order_id")
+        if status and status not in OrderStatus.__members__:
+            raise BadQuery(f"status {status[:50]!r} is none of {', '.join(OrderStatus.__members__)}")
         for key, state in self.trading.orders.states.items():
             if symbol and key[0] != symbol:
                 continue
@@ -134,7 +134,7 @@ class Views:
         if instrument is None:
             raise BadQuery(f"symbol {symbol!r} is not defined; show instruments lists what is")
         depth = filters.get("depth", str(DEPTH))
-        if not depth.isdigit() or int(depth) > ROWS_MAX:
+        if not is_number(depth) or int(depth) > ROWS_MAX:
             raise BadQuery(f"depth {depth!r} must be a number from 0 to {ROWS_MAX}")
         book = self.market.books.states.get((filters.get("exchange", instrument.exchange), symbol))
         return [] if book is None else [views.book_row(book, instrument, int(depth))]
@@ -228,7 +228,7 @@ def answer_query(query: Query, views_: Views, place: str, market_place: str) -> 
     if not 1 <= query.limit <= ROWS_MAX:
         detail = f"limit {query.limit} must be 1 to {ROWS_MAX}"
         return QueryRefused(query.id, int(Code.MALFORMED), detail)
-    if query.cursor and not query.cursor.isdigit():
+    if query.cursor and not is_number(query.cursor):
         return QueryRefused(
             query.id, int(Code.MALFORMED), f"cursor {query.cursor[:50]!r} was not given by a page"
         )

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 from msgspec import Struct, field
 
 from ledger.domain.codes import FIX_REASON, Code
-from ledger.wire.text import show_order_id
+from ledger.wire.text import is_number, show_order_id
 
 
 def show_place(journal: str, partition: int, seq: int) -> str:
@@ -28,8 +28,8 @@ def parse_place(text: str) -> tuple[str, int, int]:
         journal not in ("trading", "market")
         or not slash
         or not colon
-        or not partition.isdigit()
-        or not seq.isdigit()
+        or not is_number(partition)
+        or not is_number(seq)
     ):
         raise ValueError(f"{text!r} is not a place; one looks like trading/0:123")
     return journal, int(partition), int(seq)

@@ -24,6 +24,8 @@ from ledger.domain.values import NotANumber, TooLarge, TooManyDigits, format_dec
 Scales = tuple[int, int]
 """(price_scale, qty_scale) of an instrument."""
 SCALE_MAX: Final = 12
+DIGITS_MAX: Final = 20
+"""Of a whole number below 2^64. Python's own int() takes other alphabets' digits and raises at 4301 of them."""
 _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 
 
@@ -39,6 +41,11 @@ class Misfit(Exception):
         """The value is a number, but not one that this instrument can have."""
 
 
+def is_number(text: str) -> bool:
+    """Whether the text is a whole number as this wire writes it: ASCII digits, no more than 64 bits have."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+
+
 def show_order_id(order_id: int) -> str:
     """An order_id as people see it: `0-123` is seq 123 of partition 0; "" for none."""
     return f"{order_id >> PARTITION_SHIFT}-{order_id & _SEQ_MASK}" if order_id else ""
@@ -47,7 +54,7 @@ def show_order_id(order_id: int) -> str:
 def parse_order_id(text: str) -> int:
     """The order_id of `0-123`; raises ValueError on anything else."""
     partition, dash, seq = text.partition("-")
-    if not dash or not partition.isdigit() or not seq.isdigit():
+    if not dash or not is_number(partition) or not is_number(seq):
         raise ValueError(f"{text!r} is not an order_id; one looks like 0-123")
     return int(partition) << PARTITION_SHIFT | int(seq)
 

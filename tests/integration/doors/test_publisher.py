@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import itertools
 import typing
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +19,15 @@ from given_fills import filled
 from ledger.domain import position
 from ledger.domain.context import Instrument
 from ledger.domain.enums import Side
-from ledger.domain.events import EVENTS, BookEvent, ControlEvent, MarketTraded, OrderEvent, StrategyDefined
+from ledger.domain.events import (
+    EVENTS,
+    BookEvent,
+    CommandRejected,
+    ControlEvent,
+    MarketTraded,
+    OrderEvent,
+    StrategyDefined,
+)
 from ledger.egress import Publisher, bind_publishers
 from ledger.zmq_trio import TrioSocket
 
@@ -164,6 +173,15 @@ async def test_msgpack_has_the_event_with_scaled_integers_and_a_header_of_the_sa
         [[_, header, payload]] = await received(subscribed.market, 1)
     assert msgspec.msgpack.decode(header) == {"partition": 0, "epoch": 1, "seq": 4, "prev": 0, "durable": 3}
     assert msgspec.msgpack.decode(payload, type=MarketTraded) == trade(1)
+
+
+async def test_the_command_id_of_a_refused_command_is_published_as_a_uuid() -> None:
+    command_id = uuid.UUID("01a210c0-a0f6-75e7-98dd-d2b87dddacd1")
+    refused = CommandRejected(command_id.bytes, 23, "px 10.05 is not a multiple of tick 0.1", b"{}")
+    async with publishing(orders=b"control|") as one:
+        one.publisher.publish("trading", 9, 5, [refused], (), 5, INSTRUMENTS)
+        (frames,) = await one.orders.recv_many()
+        assert msgspec.json.decode(frames[2])["command_id"] == str(command_id)
 
 
 async def test_an_idle_topic_repeats_its_header() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
+from ledger.domain.codes import Code
 from ledger.domain.facts import BookSnapshot, Quote
-from ledger.wire import Committed, FactCommitted, Page, Query
+from ledger.wire import Committed, FactCommitted, Page, Query, QueryRefused
 from running_engine import Published, accepted, fill, journaled, running
 
 
@@ -126,6 +128,26 @@ async def test_positions_are_published_with_the_frame_that_changed_them(tmp_path
         assert [state.qty for _seq, state in published.positions] == [40, 100]
         filled = [seq for name, seq, event in published.events if type(event).__name__ == "OrderFilled"]
         assert [seq for seq, _state in published.positions] == filled
+
+
+@pytest.mark.parametrize("digits", ["²", "١", "9" * 5000, "x"])
+async def test_a_number_that_is_none_is_the_askers_fault_and_not_ours(tmp_path: Path, digits: str) -> None:
+    answers: list[Any] = []
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        one.send(
+            "query",
+            [
+                Query("1", "orders", cursor=digits),
+                Query("2", "book", {"symbol": "AAPL", "depth": digits}),
+                Query("3", "order", {"order_id": f"0-{digits}"}),
+                Query("4", "orders", {"status": digits}),
+            ],
+            answers.extend,
+        )
+        await one.settle()
+        assert [(type(each), each.code) for each in answers] == [(QueryRefused, Code.MALFORMED)] * 4
+        assert one.engine.faults == 0
 
 
 async def test_what_was_published_is_what_the_journal_holds(tmp_path: Path) -> None:
