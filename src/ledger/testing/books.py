@@ -135,8 +135,10 @@ class Books:
             _apply(traded, waited)
         if record is None:
             return ["UNKNOWN_ORDER"], True
-        netted = 0 if traded.busted else traded.qty
-        return record.filled(fact.qty, netted, fact.venue_cum), True
+        kinds = record.filled(fact.qty, 0 if traded.busted else traded.qty, fact.venue_cum)
+        if waited is not None:
+            _tell(record, traded, waited, fact.qty)
+        return kinds, True
 
     def _said(self, record: OrderRecord | None, fact: Said) -> tuple[list[str], bool]:
         verdict = self.executions.judge(fact)
@@ -151,14 +153,7 @@ class Books:
         before = traded.qty
         for each in said:
             _apply(traded, each)
-        if owner is None:
-            return [], True
-        last = said[-1]
-        if not traded.busted:
-            return owner.corrected(traded.qty - before), True
-        owner.corrected(traded.qty - before)
-        owner.lost(traded.qty, type(last) is ReportTradeCancel and last.reinstated)
-        return [], True
+        return ([] if owner is None else _tell(owner, traded, said[-1], before)), True
 
     # ---- what there is -------------------------------------------------------------------------------------
 
@@ -211,6 +206,15 @@ def _apply(traded: Traded, said: Said) -> None:
         traded.qty, traded.px, traded.fee = said.qty, said.px, said.fee
     else:
         traded.busted = True
+
+
+def _tell(record: OrderRecord, traded: Traded, last: Said, before: int) -> list[str]:
+    """The order hears that a fill which counted `before` was corrected, busted, or the one after the other."""
+    kinds = record.corrected(traded.qty - before)
+    if type(last) is ReportTradeCancel:
+        record.lost(traded.qty, last.reinstated)
+        return []
+    return kinds
 
 
 class Line(Protocol):

@@ -77,7 +77,7 @@ class HonestVenue:
         self.source = f"sim/{run}"
         self.epoch = 1
         self.seq = 0
-        self._executions = 0
+        self._executions = self._booked = 0
         self.orders: dict[tuple[str, str], RestingOrder] = {}
         """What rests."""
         self.names: dict[tuple[str, str], RestingOrder] = {}
@@ -133,7 +133,8 @@ class HonestVenue:
 
     def book(self, command: SubmitOrder, *, rests: bool) -> RestingOrder:
         """Have an order under its name."""
-        order = RestingOrder(command, self.seq + 1, *self.markets[command.symbol])
+        self._booked += 1
+        order = RestingOrder(command, self._booked, *self.markets[command.symbol])
         key = (command.symbol, command.client_order_id)
         self.names[key] = order
         if rests:

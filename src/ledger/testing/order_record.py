@@ -95,7 +95,7 @@ class OrderRecord:
     # ---- executions ----------------------------------------------------------------------------------------
 
     def filled(self, qty: int, netted: int, venue_cum: int | None) -> Kinds:
-        """A fill of `qty` that counts as `netted`, because a bust or correction waited for it."""
+        """A fill of `qty`; with what waited for it, still to be told, it counts as `netted`."""
         kinds: Kinds = []
         if self.ended == "REJECTED":
             kinds.append("FILL_AFTER_REJECT")
@@ -111,7 +111,7 @@ class OrderRecord:
         if venue_cum is not None and venue_cum > self.cum + qty:
             kinds.append("CUM_MISMATCH")
         self.acknowledged = True
-        self.cum += netted
+        self.cum += qty
         return kinds
 
     def lost(self, qty: int, reinstated: bool) -> None:
