@@ -119,6 +119,10 @@ class FactTurns:
         if partition.is_quarantined():
             return self._of_quarantined(fact, state)
         if type(fact) in _EXECUTIONS:
+            if (
+                state is None and not fact.account
+            ):  # who claims it says whose account it is, for the fill's key too
+                fact = replace(fact, account=self._account_of(fact))
             found = self._find_fills(fact, state)
             if state is None and found.root is not None and found.root.order:
                 state = fold.orders.get((fact.symbol, found.root.order))
@@ -135,12 +139,10 @@ class FactTurns:
     def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
         get = self._partition.trading.fills.get
         if state is None:
-            return fills.find_fills(fact, self._account_of(fact), get)
+            return fills.find_fills(fact, fact.account, get)
         return fills.find_fills(fact, state.terms.account, get, state.terms.exchange)
 
     def _account_of(self, fact: Any) -> str:
-        if fact.account:
-            return fact.account
         strategy = self._partition.trading.strategies.get(getattr(fact, "strategy_id", ""))
         return strategy.account if strategy is not None else ""
 
@@ -156,8 +158,12 @@ class FactTurns:
             if key is not None:
                 return key, fold.orders.get(key)
         venue_order_id: str = getattr(fact, "venue_order_id", "")
-        key = fold.order_of_venue_id.get((fact.exchange, venue_order_id)) if venue_order_id else None
-        return key, fold.orders.get(key) if key is not None else None
+        if not venue_order_id:
+            return None, None
+        key = fold.order_of_venue_id.get((fact.exchange, venue_order_id))
+        if key is None or key[0] != fact.symbol:
+            return None, None
+        return key, fold.orders.get(key)
 
     def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
         """The order's code raised before: its fills still reach the position, everything else waits."""
