@@ -25,6 +25,7 @@ from ledger.domain.enums import Severity
 from ledger.domain.events import (
     AnomalyRecorded,
     BookDeltaApplied,
+    BookOrderApplied,
     BookSnapshotApplied,
     CancelPending,
     CancelRejected,
@@ -411,6 +412,7 @@ class MarketFold:
             MarketTraded: booked,
             MarketQuoted: booked,
             PhaseChanged: booked,
+            BookOrderApplied: booked,
         }
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
