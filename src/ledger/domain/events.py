@@ -18,6 +18,7 @@ from ledger.domain.enums import (
     CancelReason,
     CancelRejectReason,
     Liquidity,
+    OrderAction,
     OrderType,
     Origin,
     Severity,
@@ -553,6 +554,23 @@ class PhaseChanged(Marketed, frozen=True, tag=104):
     phase: TradingPhase
 
 
+@final
+class BookOrderApplied(Marketed, frozen=True, tag=105):
+    """What happened to one order that rests in the venue's book; it changes the level that the order is part of."""
+
+    update: int
+    action: OrderAction
+    order_ref: str
+    side: Side
+    px: Px
+    qty: Qty
+    continuity: BookSource = BookSource.COUNTED
+    fault: BookFault = BookFault.NONE
+    """Set: not applied, the book is STALE from here on."""
+    bad_prices: tuple[Px, ...] = ()
+    """Its price, if the instrument cannot have it."""
+
+
 ControlEvent = (
     EngineStarted
     | MarketTailLost
@@ -592,7 +610,9 @@ OrderEvent = (
     | OrderAdopted
 )
 PositionEvent = PositionRestated
-BookEvent = BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged
+BookEvent = (
+    BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged | BookOrderApplied
+)
 Event = ControlEvent | OrderEvent | PositionEvent | BookEvent
 EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, PositionRestated, *BookEvent.__args__)
 """Every event there is, in tag order."""

@@ -15,6 +15,7 @@ from ledger.domain import fill as fills
 from ledger.domain import order, position
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book_decide import decide as decide_book
+from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
 from ledger.domain.context import Instrument
 from ledger.domain.enums import FillStanding
@@ -269,7 +270,7 @@ class FactTurns:
         if partition.is_quarantined():
             return self._suspend(fact, f"book {partition.current[1]} {SET_ASIDE}", encode_message(fact))
         book = partition.market.books.get((fact.exchange, fact.symbol))
-        return decide_book(book, fact, partition.context)  # type: ignore[return-value]
+        return decide_book(book, fact, partition.context, CHECKSUMS)  # type: ignore[return-value]
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""

@@ -13,6 +13,7 @@ from ledger.domain.book import Book
 from ledger.domain.context import Instrument
 from ledger.domain.events import (
     BookDeltaApplied,
+    BookOrderApplied,
     BookSnapshotApplied,
     EngineStarted,
     InstrumentDefined,
@@ -53,6 +54,7 @@ class MarketFold:
             MarketTraded: booked,
             MarketQuoted: booked,
             PhaseChanged: booked,
+            BookOrderApplied: booked,
         }
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
