@@ -18,6 +18,7 @@ from ledger.domain.enums import (
     CancelReason,
     CancelRejectReason,
     Liquidity,
+    OrderAction,
     OrderType,
     Side,
     TimeInForce,
@@ -26,6 +27,7 @@ from ledger.domain.enums import (
 )
 from ledger.domain.facts import (
     BookDelta,
+    BookOrder,
     BookSnapshot,
     MarketPhase,
     MarketTrade,
@@ -98,6 +100,9 @@ async def second_start(one: Running) -> None:
         BookSnapshot("md", 2, 1, "AAPL", "XNAS", 50, ((1_812_400, 300),), ((1_812_600, 200),)),
         BookDelta("md", 2, 2, "AAPL", "XNAS", 51, 53, ((1_812_500, 10),), ((1_812_600, 0), (1_812_700, 90))),
         Quote("md", 2, 3, "AAPL", "XNAS", 1_812_500, 10, 1_812_700, 90, 53),
+        BookSnapshot("itch", 2, 1, "AAPL", "XITC", 0, (), (), continuity=BookSource.COUNTED),
+        BookOrder("itch", 2, 2, "AAPL", "XITC", 1, OrderAction.ADDED, "a", Side.BUY, 1_812_400, 100),
+        BookOrder("itch", 2, 3, "AAPL", "XITC", 2, OrderAction.REDUCED, "a", Side.BUY, 1_812_400, 40),
     )
     await _control(one)
 

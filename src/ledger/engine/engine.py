@@ -382,16 +382,8 @@ class Engine:
                 trading=trading,
                 market=market,
                 places={
-                    "trading": (
-                        self.open_trading.epoch,
-                        self.open_trading.next_seq - 1,
-                        self.open_trading.now_ns,
-                    ),
-                    "market": (
-                        self.open_market.epoch,
-                        self.open_market.next_seq - 1,
-                        self.open_market.now_ns,
-                    ),
+                    journal.name: (journal.epoch, journal.next_seq - 1, journal.now_ns)
+                    for journal in (self.open_trading, self.open_market)
                 },
                 settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,

@@ -6,7 +6,7 @@ of the ledger's own table is used. Every method gives the anomalies that must be
 
 from __future__ import annotations
 
-from typing import final
+from typing import cast, final
 
 from ledger.domain.commands import SubmitOrder
 from ledger.domain.enums import CancelRejectReason, Side
@@ -232,11 +232,11 @@ class OrderRecord:
             return [], False
         if type(fact) in (ReportPendingCancel, ReportPendingReplace):
             return self._pending(
-                fact.request_id,  # type: ignore[attr-defined]
+                cast("str", fact.request_id),  # type: ignore[attr-defined]
                 "CANCEL" if type(fact) is ReportPendingCancel else "REPLACE",
             )
         assert type(fact) in (ReportCancelRejected, ReportReplaceRejected), f"{fact} has no rule here"
-        request_id: str = fact.request_id  # type: ignore[attr-defined]
+        request_id = cast("str", fact.request_id)  # type: ignore[attr-defined]
         if request_id not in self.asked:
             return ["UNKNOWN_REQUEST"], True
         self._answered(request_id)
