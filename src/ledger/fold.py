@@ -19,9 +19,10 @@ from ledger.domain import fill as fills
 from ledger.domain import order as orders
 from ledger.domain import position as positions
 from ledger.domain import source as sources
+from ledger.domain.adjustments import Adjustment
 from ledger.domain.book import Book
 from ledger.domain.context import PARTITION_SHIFT, Instrument, Strategy
-from ledger.domain.enums import Severity
+from ledger.domain.enums import Origin, Severity
 from ledger.domain.events import (
     AnomalyRecorded,
     BookDeltaApplied,
@@ -64,9 +65,17 @@ from ledger.domain.events import (
     StrategyDefined,
 )
 from ledger.domain.fill import FillKey, FillState
+from ledger.domain.operator_events import (
+    CaseClosed,
+    EntityReleased,
+    OrderUnconfirmed,
+    PositionAdjusted,
+    PositionTransferred,
+)
 from ledger.domain.order import OrderState
 from ledger.domain.position import PositionState
 from ledger.domain.source import SourceState
+from ledger.fold_operations import OperationsFold
 
 OrderKey = tuple[str, str]
 """(symbol, the order's first client_order_id)."""
@@ -122,6 +131,9 @@ class _Facts:
         """By the seq of the FactSuspended; False once it was decided again."""
         self.cases: actors.Store[int, AnomalyRecorded] = store(f"{prefix}case")
         """Critical anomalies by seq: open until an operator closes them."""
+        self.closed: actors.Store[int, tuple[int, CaseClosed]] = store(f"{prefix}case-closed")
+        """Those that an operator closed, by the seq of the case: (seq of the CaseClosed, it)."""
+        self._journal = "market" if prefix else "trading"
         self.anomalies: list[tuple[int, AnomalyRecorded]] = []
         """The newest anomalies of every severity, `ANOMALIES_KEPT` at most."""
         self.counts: dict[str, int] = {"anomalies": 0, "lost": 0}
@@ -133,7 +145,21 @@ class _Facts:
             FactResumed: self._fact_resumed,
             SourceGapOpened: self._source_gap_opened,
             SourceGapClosed: self._source_gap_closed,
+            CaseClosed: self.case_closed,
         }
+
+    def is_open_case(self, seq: int) -> bool:
+        """Whether a critical anomaly of this seq waits for an operator."""
+        return self.cases.get(seq) is not None and self.closed.get(seq) is None
+
+    def cases_open(self) -> int:
+        """How many wait for an operator."""
+        return len(self.cases) - len(self.closed)
+
+    def case_closed(self, seq: int, _now: int, event: CaseClosed) -> None:
+        """A case of this journal is closed; one of the other journal is only told of here."""
+        if event.journal == self._journal:
+            self.closed.put(event.seq, (seq, event))
 
     def advance(self, event: Any) -> None:
         source = event.source
@@ -184,6 +210,8 @@ class TradingFold:
         self.fills: actors.Store[FillKey, FillState] = store("fill")
         self.positions: actors.Store[PositionKey, PositionState] = store("position")
         self.quarantine: actors.Store[tuple[str, str], int] = store("quarantine")
+        """(kind, key) of an entity set aside, with the seq of its EntityQuarantined; 0 once it was released."""
+        self.operations = OperationsFold(self.entities)
         # What follows is found again from the entities above, so it stands outside the digest.
         self.order_of_id: actors.Store[OrderKey, OrderKey] = store("order-of-id")
         """Order by any id of its requests: (symbol, client_order_id)."""
@@ -204,7 +232,9 @@ class TradingFold:
                 self.facts.sources,
                 self.facts.suspended,
                 self.facts.cases,
+                self.facts.closed,
                 self.quarantine,
+                *self.operations.stores,
             )
         )
         self._apply: Final[dict[type, Apply]] = self._table()
@@ -230,6 +260,12 @@ class TradingFold:
         reported = self._order_reported
         return {
             **self.facts.table(),
+            **{kind: self._answering(apply) for kind, apply in self.operations.table().items()},
+            CaseClosed: self._answering(self.facts.case_closed),
+            EntityReleased: self._answering(self._entity_released),
+            PositionAdjusted: self._answering(self._position_adjusted),
+            PositionTransferred: self._answering(self._position_adjusted),
+            OrderUnconfirmed: self._order_concluded,
             EngineStarted: self._engine_started,
             InstrumentDefined: self._instrument_defined,
             StrategyDefined: self._strategy_defined,
@@ -252,7 +288,7 @@ class TradingFold:
             ReplaceRejected: reported,
             CancelPending: self._request_pending,
             ReplacePending: self._request_pending,
-            OrderExpired: reported,
+            OrderExpired: self._order_expired,
             OrderDoneForDay: reported,
             OrderRestated: reported,
             OrderSuspended: reported,
@@ -283,6 +319,29 @@ class TradingFold:
     def _entity_quarantined(self, seq: int, _now: int, event: EntityQuarantined) -> None:
         self.quarantine.put((event.kind, event.key), seq)
 
+    def _answering(self, apply: Apply) -> Apply:
+        """The same, and the event is what its command became."""
+
+        def applied(seq: int, now: int, event: Any) -> None:
+            apply(seq, now, event)
+            command_id: bytes = getattr(event, "command_id", b"")
+            if command_id:
+                self.outcomes.put(command_id, Outcome(seq, event))
+
+        return applied
+
+    def _entity_released(self, seq: int, now: int, event: EntityReleased) -> None:
+        self.quarantine.put((event.kind, event.key), 0)
+        held = self.operations.released(event)
+        if held:
+            symbol, _, order = event.key.partition("/")
+            key = (symbol, order)
+            state = self.orders.get(key)
+            for _, execution in held:
+                state = orders.evolve(state, execution, seq, now)
+            assert state is not None
+            self.orders.put(key, state)
+
     # ---- orders --------------------------------------------------------------------------------------------
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
@@ -302,6 +361,16 @@ class TradingFold:
         if event.order:
             key = (event.symbol, event.order)
             self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+
+    def _order_expired(self, seq: int, now: int, event: OrderExpired) -> None:
+        if event.origin is Origin.LOCAL:  # no sender said so: nobody's number is taken
+            self._order_concluded(seq, now, event)
+        else:
+            self._order_reported(seq, now, event)
+
+    def _order_concluded(self, seq: int, now: int, event: OrderExpired | OrderUnconfirmed) -> None:
+        key = (event.symbol, event.order)
+        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
@@ -338,14 +407,16 @@ class TradingFold:
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
         fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
         self.fills.put(key, fill)
-        if event.order and not self._held("order", f"{symbol}/{event.order}"):
+        if event.order and self._held("order", f"{symbol}/{event.order}"):
+            self.operations.hold(f"{symbol}/{event.order}", seq, event)
+        elif event.order:
             order = (symbol, event.order)
             self.orders.put(order, orders.evolve(self.orders.get(order), event, seq, now))
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
         self._move_position(seq, now, event)
 
-    def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated) -> None:
+    def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated | Adjustment) -> None:
         place = (event.strategy_id, event.symbol)
         position = positions.evolve(self.positions.get(place), event, seq, now)
         self.positions.put(place, position)
@@ -356,15 +427,21 @@ class TradingFold:
         self.facts.advance(event)
         for key in fills.event_keys(event):
             self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
-        if event.order:
+        if event.order and self._held("order", f"{event.symbol}/{event.order}"):
+            self.operations.hold(f"{event.symbol}/{event.order}", seq, event)
+        elif event.order:
             order = (event.symbol, event.order)
             self.orders.put(order, orders.evolve(self.orders.get(order), event, seq, now))
+
+    def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
+        for change in self.operations.adjusted(seq, now, event):
+            self._move_position(seq, now, change)
 
     def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
         self._move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
-        return bool(self.quarantine.states) and self.quarantine.get((kind, key)) is not None
+        return bool(self.quarantine.states) and bool(self.quarantine.get((kind, key)))
 
 
 @final
@@ -379,7 +456,9 @@ class MarketFold:
         self.instruments: actors.Store[str, Instrument] = store("market-instrument")
         self.books: actors.Store[BookKey, Book] = store("book")
         self.started: EngineStarted | None = None
-        self._digest = _Digest((self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases))
+        self._digest = _Digest(
+            (self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases, self.facts.closed)
+        )
         booked = self._booked
         self._apply: Final[dict[type, Apply]] = {
             **self.facts.table(),

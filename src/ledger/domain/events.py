@@ -25,6 +25,7 @@ from ledger.domain.enums import (
     TimeInForce,
     TradingPhase,
 )
+from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
 from ledger.domain.units import CommandId, Decimal8, Fee, Levels, Money, Ns, OrderId, Px, Qty, Seq
 
 # ---- control ---------------------------------------------------------------------------------------------------
@@ -540,6 +541,7 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
+    | OperatorControlEvent
 )
 OrderEvent = (
     OrderSubmitted
@@ -563,9 +565,10 @@ OrderEvent = (
     | OrderResumed
     | OrderTriggered
     | OrderAdopted
+    | OrderUnconfirmed
 )
-PositionEvent = PositionRestated
+PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged
 Event = ControlEvent | OrderEvent | PositionEvent | BookEvent
-EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, PositionRestated, *BookEvent.__args__)
+EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, *PositionEvent.__args__, *BookEvent.__args__)
 """Every event there is, in tag order."""

@@ -23,10 +23,13 @@ from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted, MarketTailLost
 from ledger.domain.order_state import is_open
 from ledger.domain.position import PositionState
+from ledger.domain.timers import ENGINE, TimeRules
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
+from ledger.engine.time_settings import time_settings
+from ledger.engine.timers import TimerDue, Timers
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import (
     Commit,
@@ -79,6 +82,8 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    times: TimeRules = TimeRules()
+    require_confirmation: bool = False
 
 
 @final
@@ -134,6 +139,7 @@ class Engine:
             idempotence_window_ns=self.settings.idempotence_window_ns,
             clock_step_max_ns=self.settings.clock_step_max_ns,
             rules=self.settings.rules,
+            times=self.settings.times,
         )
         self.partition = Partition(
             trading,
@@ -143,6 +149,8 @@ class Engine:
             limits,
             Views(trading, market, self._describe, self._doors),
         )
+        operator = self.partition.operator
+        self.timers = Timers(self.partition.timers, self.partition, operator, self._clock, self._hand_in)
         self.dispatcher = actors.Dispatcher(
             self._entities,
             self.partition.behaviours(),
@@ -202,12 +210,15 @@ class Engine:
                 "order.replace_filled": rules.replace_filled,
                 "engine.idempotence_window_s": self.settings.idempotence_window_ns // 10**9,
                 "clock.max_step_ms": self.settings.clock_step_max_ns // 10**6,
+                **time_settings(self.settings.times, self.settings.require_confirmation),
             },
         )
         self.partition.commit_trading([started])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
         self._entities.install()
+        self.partition.operator.started()
+        self.timers.derive()
         self._after_batch()
 
     # ---- inputs --------------------------------------------------------------------------------------------
@@ -259,6 +270,16 @@ class Engine:
             return
         reply(answers)
 
+    def _hand_in(self, firings: list[TimerDue], not_taken: Callable[[list[TimerDue]], None]) -> None:
+        """Due times are inputs like any other; those that find no room come again."""
+
+        def replied(answers: list[Answer]) -> None:
+            late = [due for due, answer in zip(firings, answers, strict=True) if type(answer) is Refused]
+            if late and self._failed is None:
+                not_taken(late)
+
+        self.submit_nowait("commands", firings, actor=ENGINE, received_at_ns=self._clock(), reply=replied)
+
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1
         return self.partition.fault(message, error)
@@ -286,6 +307,8 @@ class Engine:
         if taken is None:
             return
         draft, events = taken
+        if is_trading:
+            self.timers.saw(events, draft.recorded_at_ns)
         fold = self.partition.trading
         positions: list[tuple[int, PositionState]] = []
         if is_trading and fold.changed_positions:
@@ -359,6 +382,7 @@ class Engine:
         """Run turns until `stop`; ready once the new epoch is durable. Raises what a fault of ours escalates."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._check_readers)
+            nursery.start_soon(self.timers.run)
             await self.wait_durable()
             task_status.started()
             try:
@@ -486,9 +510,9 @@ def head_row(
         "positions": len(trading.positions),
         "books": len(market.books),
         "anomalies": trading.facts.counts["anomalies"] + market.facts.counts["anomalies"],
-        "anomalies_open": len(trading.facts.cases) + len(market.facts.cases),
+        "anomalies_open": trading.facts.cases_open() + market.facts.cases_open(),
         "source_gaps": sum(len(state[2]) for fold in (trading, market) for state in fold.facts.sources),
-        "quarantined": len(trading.quarantine),
+        "quarantined": sum(1 for seq in trading.quarantine if seq),
     }
 
 

@@ -14,10 +14,11 @@ from msgspec.structs import astuple
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
 from ledger.domain import order, position
+from ledger.domain.adjustments import Adjustment
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book_decide import decide as decide_book
 from ledger.domain.codes import Code
-from ledger.domain.context import Instrument
+from ledger.domain.context import PARTITION_SHIFT, Instrument
 from ledger.domain.enums import FillStanding
 from ledger.domain.events import (
     AnomalyRecorded,
@@ -85,7 +86,7 @@ class FactTurns:
         numbered = self.reports.judge(fact)
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
-        events = self._decide_report(fact)
+        events = self.decide_report(fact)
         if numbered is None and events and type(events[0]) is FactSuspended:
             events = []
         elif numbered is None and events:  # the number was taken, by another fill: never lose one
@@ -98,7 +99,8 @@ class FactTurns:
         partition.commit_trading(events)
         return partition.fact_committed(fact, journal, repeated=False)
 
-    def _decide_report(self, fact: Any) -> list[Any]:
+    def decide_report(self, fact: Any) -> list[Any]:
+        """What a report becomes; its number is not judged."""
         partition = self._partition
         fold, context = partition.trading, partition.context
         instrument = context.instrument = fold.instruments.get(fact.symbol)
@@ -174,7 +176,10 @@ class FactTurns:
         place = (event.strategy_id, event.symbol)
         state = fold.positions.get(place)
         now, seq = self._partition.context.now_ns, self._partition.context.next_seq
-        counted: dict[int, position.EffectiveFill] = {}
+        counted: dict[int, position.EffectiveFill | Adjustment] = {}
+        for adjusted, change in fold.operations.adjustments.states.items():
+            if adjusted[:2] == place:
+                counted[self._partition.context.partition << PARTITION_SHIFT | adjusted[2]] = change
         root = (event.exchange, event.account, event.symbol, event.trade_date, event.root)
         gone_at = 0
         for key, fill in fold.fills.states.items():
@@ -196,6 +201,7 @@ class FactTurns:
         assert state is not None, f"{place} has no position"
         assert gone_at, f"{event.root} of {place} is not among the position's fills"
         gone = counted.pop(gone_at)
+        assert type(gone) is position.EffectiveFill
         instead = None
         if type(event) is FillCorrected:
             instead = position.EffectiveFill(
@@ -317,7 +323,7 @@ class FactTurns:
     def _decide_again(self, fact: Any) -> list[Any]:
         partition = self._partition
         if type(fact) not in MARKET_DATA:
-            return self._decide_report(fact)
+            return self.decide_report(fact)
         instrument = partition.trading.instruments.get(fact.symbol)
         assert instrument is not None
         partition.context.instrument = instrument

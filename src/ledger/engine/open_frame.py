@@ -18,11 +18,13 @@ from ledger.domain.events import (
     EngineFault,
     FactSuspended,
 )
+from ledger.domain.operator_events import CalendarDefined, TradingDayRolled
 from ledger.journal import FrameDraft, Head, WriterThread
 
 EVENT_BYTES: Final = 320
 """What one event is taken for when the size of the open frame is estimated: more than nearly all of them need."""
 LEVEL_BYTES: Final = 20
+SESSION_BYTES: Final = 30
 Release = Callable[[], None]
 
 
@@ -39,6 +41,14 @@ def _raw_bytes(event: FactSuspended | EngineFault) -> int:
     return len(event.raw)
 
 
+def _cut_bytes(event: TradingDayRolled) -> int:
+    return EVENT_BYTES * len(event.cuts)
+
+
+def _calendar_bytes(event: CalendarDefined) -> int:
+    return SESSION_BYTES * len(event.sessions)
+
+
 def _command_bytes(event: CommandRejected) -> int:
     return len(event.command)
 
@@ -49,6 +59,8 @@ _EXTRA_BYTES: Final[dict[Any, Callable[[Any], int]]] = {
     FactSuspended: _raw_bytes,
     EngineFault: _raw_bytes,
     CommandRejected: _command_bytes,
+    TradingDayRolled: _cut_bytes,
+    CalendarDefined: _calendar_bytes,
 }
 
 

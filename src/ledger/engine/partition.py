@@ -30,11 +30,14 @@ from ledger.domain.events import (
 )
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
+from ledger.domain.timers import TimeRules
 from ledger.engine.commands import CommandTurns
 from ledger.engine.facts import FactTurns
 from ledger.engine.open_frame import OpenJournal
+from ledger.engine.operator_turns import FOLLOWED, OperatorTurns
 from ledger.engine.queries import Views, answer_query
 from ledger.engine.repeats import id_fault, same_content
+from ledger.engine.timers import TimerDue, TimerTurns
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
     Committed,
@@ -68,6 +71,7 @@ class Limits(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    times: TimeRules = TimeRules()
 
 
 @final
@@ -94,6 +98,8 @@ class Partition:
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
         self.views = views
+        self.operator = OperatorTurns(self)
+        self.timers = TimerTurns(self, limits.times, self.operator)
         self._commands = CommandTurns(self)
         self._facts = FactTurns(self)
 
@@ -104,6 +110,7 @@ class Partition:
             Malformed: self._malformed,
             TextMessage: self._text,
             Query: self._query,
+            TimerDue: self.timers.turn,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self._facts.report))
@@ -167,6 +174,8 @@ class Partition:
         self.commit_trading(events)
         if type(events[0]) is InstrumentDefined:
             self._facts.resume(events[0].symbol)
+        elif type(events[0]) in FOLLOWED:
+            self.operator.follow(events[0])
         order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
@@ -227,7 +236,15 @@ class Partition:
     def is_quarantined(self) -> bool:
         """Whether the entity whose turn runs was set aside after a fault."""
         quarantine = self.trading.quarantine
-        return bool(quarantine.states) and quarantine.get(self.current) is not None
+        return bool(quarantine.states) and bool(quarantine.get(self.current))
+
+    def decide_report(self, fact: Any) -> list[Any]:
+        """What a report becomes when an operator makes it in the venue's place, within the operator's own turn."""
+        return self._facts.decide_report(fact)
+
+    def decide_suspended_again(self, symbol: str) -> None:
+        """An entity of the symbol was released: what was suspended for it is decided again."""
+        self._facts.resume(symbol)
 
     # ---- facts' answers ------------------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ class Views:
             known = {seq: event for seq, event in facts.anomalies if seq not in facts.cases.states}
             known.update(facts.cases.states)
             for seq, event in sorted(known.items()):
-                is_open = seq in facts.cases.states
+                is_open = facts.is_open_case(seq)
                 if filters.get("open") == "true" and not is_open:
                     continue
                 if (

@@ -23,6 +23,7 @@ from ledger.domain.events import (
     ReplaceRequested,
     StrategyDefined,
 )
+from ledger.engine.operator_repeats import OPERATOR_COMMAND_OF
 from ledger.wire import TextMessage
 
 _NS_PER_MS: Final = 1_000_000
@@ -32,6 +33,7 @@ _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     ReplaceRequested: ReplaceOrder,
     InstrumentDefined: DefineInstrument,
     StrategyDefined: DefineStrategy,
+    **OPERATOR_COMMAND_OF,
 }
 
 
