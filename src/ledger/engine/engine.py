@@ -29,7 +29,7 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
 from ledger.engine.time_settings import time_settings
-from ledger.engine.timers import TimerDue, Timers
+from ledger.engine.timers import CHUNK, TimerDue, Timers
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import (
     Commit,
@@ -150,7 +150,10 @@ class Engine:
             Views(trading, market, self._describe, self._doors),
         )
         operator = self.partition.operator
-        self.timers = Timers(self.partition.timers, self.partition, operator, self._clock, self._hand_in)
+        chunk = max(1, min(CHUNK, self.settings.queue_max // 2))
+        self.timers = Timers(
+            self.partition.timers, self.partition, operator, self._clock, self._hand_in, chunk
+        )
         self.dispatcher = actors.Dispatcher(
             self._entities,
             self.partition.behaviours(),

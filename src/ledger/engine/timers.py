@@ -149,8 +149,13 @@ class Timers:
         operator: OperatorTurns,
         clock: Callable[[], int],
         hand_in: Callable[[list[TimerDue], Callable[[list[TimerDue]], None]], None],
+        chunk: int = CHUNK,
     ) -> None:
-        """`hand_in(firings, not_taken)` submits inputs and calls `not_taken` with those that found no room."""
+        """`hand_in(firings, not_taken)` submits inputs and calls `not_taken` with those that found no room.
+
+        `chunk` is how many are handed in together; so many must fit into the queue.
+        """
+        self._chunk = chunk
         self._turns = turns
         self._partition = partition
         self._operator = operator
@@ -189,9 +194,9 @@ class Timers:
                 if due is not None:
                     wait = rules.tif_grace_ns if kind is TimerKind.TIME_IN_FORCE else rules.ack_timeout_ns
                     self._hint(max(due, now + wait), kind, *key)
-        for instrument in fold.instruments:
-            self._watch_calendar(instrument.calendar, now)
-            self._hint(now + rules.tif_grace_ns, TimerKind.GTC_AGE, "", instrument.calendar)
+        for name in sorted({instrument.calendar for instrument in fold.instruments}):
+            self._watch_calendar(name, now)
+            self._look_at_calendar(now + rules.tif_grace_ns, name)  # closes that passed while nobody ran
         for session_id, session in fold.operations.sessions.states.items():
             if session.end is None:
                 self._operator.heard.setdefault(session_id, now)
@@ -289,8 +294,8 @@ class Timers:
             due_ns = heapq.heappop(self._order)
             for kind, symbol, key in self._hints.pop(due_ns):
                 firings += self._firings(kind, symbol, key, due_ns, now)
-        for start in range(0, len(firings), CHUNK):
-            self._hand_in(firings[start : start + CHUNK], self._again)
+        for start in range(0, len(firings), self._chunk):
+            self._hand_in(firings[start : start + self._chunk], self._again)
         return len(firings)
 
     def _again(self, firings: list[TimerDue]) -> None:
