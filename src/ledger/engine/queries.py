@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, final
 
-from ledger import operation_views, views
+from ledger import views
 from ledger.domain import order_state
 from ledger.domain.book import mark
 from ledger.domain.calendars import ALWAYS
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding
+from ledger.engine import operation_rows
 from ledger.fold import MarketFold, TradingFold
 from ledger.views import Row
 from ledger.wire import Page, Query, QueryRefused, parse_order_id, show_place
@@ -195,7 +196,7 @@ class Views:
             if filters.get("session_id", session_id) != session_id:
                 continue
             if filters.get("open") != "true" or state.end is None:
-                yield operation_views.session_row(state)
+                yield operation_rows.session_row(state)
 
     def _adjustments(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "strategy", "symbol")
@@ -204,13 +205,13 @@ class Views:
         ):
             if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
                 place = show_place("trading", self.trading.partition, key[2])
-                yield operation_views.adjustment_row(place, change, self._instrument(key[1]))
+                yield operation_rows.adjustment_row(place, change, self._instrument(key[1]))
 
     def _daily(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "strategy", "symbol")
         for key, last in sorted(self.trading.operations.cuts.states.items()):
             if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
-                yield operation_views.daily_row(last, self._instrument(key[1]))
+                yield operation_rows.daily_row(last, self._instrument(key[1]))
 
     def _calendars(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "calendar")
@@ -218,7 +219,7 @@ class Views:
         for name in sorted({ALWAYS, *operations.calendars.states}):
             if filters.get("calendar", name) == name:
                 calendar, rolled = operations.calendars.states.get(name), operations.rolled.states.get(name)
-                yield operation_views.calendar_row(name, calendar, rolled)
+                yield operation_rows.calendar_row(name, calendar, rolled)
 
     def _quarantine(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters)
