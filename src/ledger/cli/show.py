@@ -71,9 +71,14 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "strategies": ("strategy_id", "account"),
     "anomalies": ("place", "severity", "kind", "open", "symbol", "order_id", "detail"),
     "sources": ("journal", "source", "source_epoch", "source_seq", "gaps"),
+    "sessions": ("session_id", "user_id", "state", "created_at_ns", "last_activity_ns"),
+    "adjustments": ("place", "strategy_id", "symbol", "dqty", "dcost", "dcash", "px"),
+    "daily": ("trade_date", "strategy_id", "symbol", "qty", "realized", "unrealized", "fees", "mark"),
+    "calendars": ("calendar", "sessions", "first", "last", "rolled", "source"),
+    "quarantine": ("kind", "key", "place", "held"),
 }
 SINGLE: Final = ("head", "order", "position", "book")
-PLANNED: Final = ("limits", "sessions", "actors")
+PLANNED: Final = ("limits", "actors")
 KEY_OF: Final = {"order": "order_id", "book": "symbol", "position": "symbol"}
 """What the second word means."""
 
@@ -102,7 +107,8 @@ def show(
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> int:
-    """Show head, orders, order, fills, positions, position, book, instruments, strategies, anomalies or sources.
+    """Show head, orders, order, fills, positions, position, book, instruments, strategies, anomalies, sources,
+    sessions, adjustments, daily, calendars or quarantine.
 
     KEY is the order_id of an order, or the symbol of a book or position.
     """
