@@ -197,7 +197,7 @@ def _concerns_order(key: OrderKey, ids: frozenset[str]) -> Callable[[Any], bool]
     entity = f"{symbol}/{first}"
 
     def concerns(event: Any) -> bool:
-        kind: type[Any] = type(event)
+        kind: type[Any] = type(event)  # type: ignore[reportUnknownVariableType]
         if kind is TimerFired:
             return (event.symbol, event.key) == key
         if kind in (EngineFault, EntityQuarantined, EntityReleased):
@@ -226,7 +226,7 @@ def _names(command: Any, symbol: str, ids: frozenset[str]) -> bool:
 
 
 def _concerns_position(event: Any, place: tuple[str, str]) -> bool:
-    kind: type[Any] = type(event)
+    kind: type[Any] = type(event)  # type: ignore[reportUnknownVariableType]
     if kind is PositionTransferred:
         return event.symbol == place[1] and place[0] in (event.from_strategy, event.to_strategy)
     if kind is TradingDayRolled:
