@@ -23,6 +23,7 @@ from ledger import egress, ingress
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.domain.limit import RiskLimit
+from ledger.domain.timers import TimeRules
 from ledger.domain.values import parse_decimal
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
@@ -51,6 +52,22 @@ def engine_settings(settings: Settings) -> EngineSettings:
         commit=journal.trading.commit,
         wal_bytes=journal.trading.wal_bytes,
         risk=risk_at_birth(settings),
+        times=time_rules(settings),
+        require_confirmation=settings.recovery.require_confirmation,
+    )
+
+
+def time_rules(settings: Settings) -> TimeRules:
+    """The due times that the configuration asks for."""
+    order, session = settings.order, settings.session
+    return TimeRules(
+        ack_timeout_ns=order.ack_timeout_ms * 10**6,
+        tif_grace_ns=order.tif_grace_ms * 10**6,
+        ioc_timeout_ns=order.ioc_timeout_ms * 10**6,
+        gtc_max_days=order.gtc_max_days,
+        session_ttl_ns=session.ttl_s * 10**9,
+        session_absolute=session.expiry == "absolute",
+        session_timeout_ns=session.timeout_ms * 10**6,
     )
 
 

@@ -412,4 +412,4 @@ def test_the_nasty_stream_reaches_every_event_of_orders() -> None:
         made.update(type(it) for it in desk.journal)
 
     gather()
-    assert made >= set(e.OrderEvent.__args__) - {e.OrderAdopted}
+    assert made >= set(e.OrderEvent.__args__) - {e.OrderAdopted, e.OrderUnconfirmed}

@@ -72,6 +72,11 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "strategies": ("strategy_id", "account"),
     "anomalies": ("place", "severity", "kind", "open", "symbol", "order_id", "detail"),
     "sources": ("journal", "source", "source_epoch", "source_seq", "gaps"),
+    "sessions": ("session_id", "user_id", "state", "created_at_ns", "last_activity_ns"),
+    "adjustments": ("place", "strategy_id", "symbol", "dqty", "dcost", "dcash", "px"),
+    "daily": ("trade_date", "strategy_id", "symbol", "qty", "realized", "unrealized", "fees", "mark"),
+    "calendars": ("calendar", "sessions", "first", "last", "rolled", "source"),
+    "quarantine": ("kind", "key", "place", "held"),
 }
 _WIDE: Final = ("open_orders", "gross_notional", "reason")
 COLUMNS_OF_CONTROL: Final = {
@@ -82,7 +87,7 @@ COLUMNS_OF_CONTROL: Final = {
 }
 COLUMNS.update(COLUMNS_OF_CONTROL)
 SINGLE: Final = ("head", "order", "position", "book")
-PLANNED: Final = ("sessions", "actors")
+PLANNED: Final = ("actors",)
 KEY_OF: Final = {"order": "order_id", "book": "symbol", "position": "symbol"}
 """What the second word means."""
 
@@ -111,7 +116,8 @@ def show(
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> int:
-    """Show head, orders, order, fills, positions, position, book, instruments, strategies, anomalies or sources.
+    """Show head, orders, order, fills, positions, position, book, instruments, strategies, anomalies, sources,
+    sessions, adjustments, daily, calendars or quarantine.
 
     KEY is the order_id of an order, or the symbol of a book or position.
     """

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ledger.domain.control_commands import CONTROL_COMMANDS, ControlCommand
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
+from ledger.domain.operator_commands import OPERATOR_COMMANDS, OperatorCommand
 from ledger.domain.units import (
     Account,
     ClientOrderId,
@@ -125,7 +126,15 @@ class ReplaceOrder(Struct, frozen=True, array_like=True, gc=False, tag=12):
     on_behalf_of: Text = ""
 
 
-Command = DefineInstrument | DefineStrategy | SubmitOrder | CancelOrder | ReplaceOrder | ControlCommand
+Command = (
+    DefineInstrument
+    | DefineStrategy
+    | SubmitOrder
+    | CancelOrder
+    | ReplaceOrder
+    | ControlCommand
+    | OperatorCommand
+)
 COMMANDS: Final = (
     DefineInstrument,
     DefineStrategy,
@@ -133,5 +142,6 @@ COMMANDS: Final = (
     CancelOrder,
     ReplaceOrder,
     *CONTROL_COMMANDS,
+    *OPERATOR_COMMANDS,
 )
 """Every command there is, in tag order."""

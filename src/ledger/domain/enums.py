@@ -236,3 +236,38 @@ class TradingState(IntEnum):
     """Only orders that reduce a position."""
     HALTED = 2
     """No new order."""
+
+
+class ConflictResolution(IntEnum):
+    """Which of two executions with one id is right."""
+
+    KEEP = 1
+    """The first, which stands."""
+    CORRECT = 2
+    """Neither as it stands: the terms that the operator gives."""
+
+
+class SessionEnd(IntEnum):
+    """How a session ended."""
+
+    CLOSED = 1
+    """By its user or an operator."""
+    EXPIRED = 2
+    """Not renewed for its whole time to live."""
+    LOST = 3
+    """Neither message nor heartbeat came for session.timeout."""
+
+
+class TimerKind(IntEnum):
+    """What a due time is about."""
+
+    TIME_IN_FORCE = 1
+    """A DAY order at the close, or a GTD order at its expiry, plus the grace: it expires here."""
+    ACK = 2
+    """The venue has not acknowledged an order."""
+    IOC = 3
+    """An IOC or FOK order has no outcome."""
+    GTC_AGE = 4
+    """A GTC order is old."""
+    SESSION_LOST = 5
+    SESSION_EXPIRED = 6

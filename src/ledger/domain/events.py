@@ -27,6 +27,7 @@ from ledger.domain.enums import (
     TimeInForce,
     TradingPhase,
 )
+from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
 from ledger.domain.units import (
     CommandId,
     Decimal8,
@@ -585,6 +586,7 @@ ControlEvent = (
     | EngineFault
     | EntityQuarantined
     | RiskEvent
+    | OperatorControlEvent
 )
 OrderEvent = (
     OrderSubmitted
@@ -608,11 +610,12 @@ OrderEvent = (
     | OrderResumed
     | OrderTriggered
     | OrderAdopted
+    | OrderUnconfirmed
 )
-PositionEvent = PositionRestated
+PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = (
     BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged | BookOrderApplied
 )
 Event = ControlEvent | OrderEvent | PositionEvent | BookEvent
-EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, PositionRestated, *BookEvent.__args__)
+EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, *PositionEvent.__args__, *BookEvent.__args__)
 """Every event there is, in tag order."""

@@ -235,6 +235,19 @@ class ReportTriggered(OrderFact, frozen=True, tag=47):
     event_time_ns: Ns = 0
 
 
+@final
+class ReportStatus(OrderFact, frozen=True, tag=48):
+    """The order as the venue shows it now (an order-status answer): compared, never applied."""
+
+    open: bool
+    """Whether it can still trade at the venue."""
+    cum: Qty
+    qty: Qty | None = None
+    px: Px | None = None
+    venue_order_id: Text = ""
+    event_time_ns: Ns = 0
+
+
 class MarketFact(Struct, frozen=True, array_like=True, gc=False):
     """The head of every market data message."""
 
@@ -343,6 +356,7 @@ OrderReport = (
     | ReportSuspended
     | ReportResumed
     | ReportTriggered
+    | ReportStatus
 )
 MarketData = BookSnapshot | BookDelta | MarketTrade | Quote | MarketPhase | BookOrder
 Fact = OrderReport | MarketData

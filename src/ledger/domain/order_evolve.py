@@ -328,6 +328,10 @@ def _triggered(state: OrderState, event: e.OrderTriggered, seq: int, at: int) ->
     return replace(state, triggered=True, ts_updated=at, version=seq)
 
 
+def _unconfirmed(state: OrderState, event: e.OrderUnconfirmed, seq: int, at: int) -> OrderState:
+    return replace(state, unconfirmed=True, ts_updated=at, version=seq)
+
+
 _Step = Callable[[OrderState, Any, int, int], OrderState]
 _STEPS: Final[dict[type, _Step]] = {
     e.OrderAccepted: _accepted,
@@ -348,4 +352,5 @@ _STEPS: Final[dict[type, _Step]] = {
     e.OrderSuspended: _suspended,
     e.OrderResumed: _resumed,
     e.OrderTriggered: _triggered,
+    e.OrderUnconfirmed: _unconfirmed,
 }

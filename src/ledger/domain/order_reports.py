@@ -25,6 +25,7 @@ from ledger.domain.enums import (
 )
 from ledger.domain.identifiers import EXTERNAL, fault_of_client_order_id
 from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
+from ledger.domain.order_status import compare_status
 from ledger.domain.order_table import CELLS, Cell, Does
 from ledger.domain.outcome import Unfit, anomaly
 
@@ -50,6 +51,8 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
     cell = CELLS[kind][phase(state)]
     if state is None:
         return _of_unknown_order(fact, cell, context)
+    if kind is f.ReportStatus:
+        return compare_status(state, fact, context)  # type: ignore[arg-type]
     kinds: Kinds = []
     event: e.Event | None = None
     if cell.does is _ASIDE:

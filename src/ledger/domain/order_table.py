@@ -128,6 +128,11 @@ _pending: Row = _row(
     _same(),
 )
 _flag: Row = _row(_unknown, _to(_PEND), _to(_LIVE), _same(), _closed, _closed, _closed)
+_compared = _same(
+    Anomaly.ORDER_STATE_MISMATCH,
+    Anomaly.CUM_MISMATCH,
+    note="compared: what differs is recorded, never applied",
+)
 _below = (Anomaly.REPLACE_BELOW_CUM,)
 _unasked = (Anomaly.REPLACE_BELOW_CUM, Anomaly.UNSOLICITED_REPLACE)
 _late_replace = _aside(Anomaly.REPLACED_AFTER_CLOSE)
@@ -246,6 +251,7 @@ LEGAL: Final[dict[type, Row]] = {
     f.ReportSuspended: _flag,
     f.ReportResumed: _flag,
     f.ReportTriggered: _flag,
+    f.ReportStatus: _row(_unknown, *(_compared,) * 6),
 }
 """Input -> phase that it meets -> cell. For executions: the row of a new fill, and of a known fill that counts."""
 

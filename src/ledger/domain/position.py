@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ledger.domain.adjustments import Adjustment
 from ledger.domain.enums import Side
 from ledger.domain.events import (
     FillBusted,
@@ -25,8 +27,9 @@ from ledger.domain.values import to_money
 
 _BUY: Final = Side.BUY
 
-PositionInput = OrderFilled | PositionRestated | FillBusted | FillCorrected
-"""The events that concern a position; busts and corrections change it only by the PositionRestated beside them."""
+PositionInput = OrderFilled | PositionRestated | FillBusted | FillCorrected | Adjustment
+"""What concerns a position: busts and corrections change it only by the PositionRestated beside them, an event without
+a fill by the Adjustment that is its route to this position."""
 
 
 @final
@@ -53,6 +56,7 @@ class PositionState(Struct, frozen=True, array_like=True, gc=False):
     cycle: int
     """How often it was opened, a flip included."""
     adj_dqty: int
+    """Sums of all adjustments and transfers; a transfer counts at its price, so its two routes sum to zero."""
     adj_dcost: int
     adj_dcash: int
     last_px: int
@@ -86,6 +90,10 @@ def evolve(state: PositionState | None, event: PositionInput, seq: int, recorded
         return _filled(state, event, seq, recorded_at_ns)
     if type(event) is PositionRestated:
         return _restated(state, event, seq, recorded_at_ns)
+    if type(event) is Adjustment:
+        if state is None:
+            state = empty(event.strategy_id, event.symbol, event.account)
+        return _adjusted(state, event, seq, recorded_at_ns)
     return state if state is not None else empty(event.strategy_id, event.symbol, event.account)
 
 
@@ -94,28 +102,32 @@ def empty(strategy_id: str, symbol: str, account: str) -> PositionState:
     return PositionState(strategy_id, symbol, account, 0, 0, 0, 0, (), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def refold(fills: Iterable[EffectiveFill], origin: PositionState) -> PositionState:
-    """The position that `fills`, in the order of their seq, make from nothing; O(n). Identity from `origin`."""
+def refold(changes: Iterable[EffectiveFill | Adjustment], origin: PositionState) -> PositionState:
+    """The position that `changes`, in the order of their seq, make from nothing; O(n). Identity from `origin`."""
     state = empty(origin.strategy_id, origin.symbol, origin.account)
-    for fill in fills:
-        state = _filled(state, fill, origin.version, fill.recorded_at_ns)
+    for change in changes:
+        if type(change) is Adjustment:
+            state = _adjusted(state, change, origin.version, change.recorded_at_ns)
+        else:
+            state = _filled(state, change, origin.version, change.recorded_at_ns)  # type: ignore[arg-type]
     return state
 
 
 def restated(
     state: PositionState,
-    fills: Iterable[EffectiveFill],
+    changes: Iterable[EffectiveFill | Adjustment],
     gone: EffectiveFill,
     instead: EffectiveFill | None = None,
     ref_seq: int = 0,
 ) -> PositionRestated:
     """The event that says what the position is once `gone` counts no longer, or counts as `instead`.
 
-    `fills` are all fills that count afterwards, in the order of their seq, `instead` at the place of `gone`. Raises
-    AssertionError if quantity and cash are not the old ones less `gone` plus `instead`: then `fills` was not complete.
+    `changes` are all fills that count afterwards and all adjustments, in the order of their seq, `instead` at the place
+    of `gone`. Raises AssertionError if quantity and cash are not the old ones less `gone` plus `instead`, or the
+    adjustments not those of the state: then `changes` was not complete.
     """
-    new = refold(fills, state)
-    qty, cash = state.qty - state.adj_dqty, state.cash - state.adj_dcash
+    new = refold(changes, state)
+    qty, cash = state.qty, state.cash
     for fill, sign in ((gone, -1), (instead, 1)):
         if fill is not None:
             signed = sign * (fill.qty if fill.side is _BUY else -fill.qty)
@@ -126,7 +138,10 @@ def restated(
         f"the fills' difference asks for qty {qty}, cash {cash}"
     )
     adjusted = (state.adj_dqty, state.adj_dcost, state.adj_dcash)
-    assert adjusted == (0, 0, 0), f"position {state.strategy_id}/{state.symbol} was adjusted by {adjusted}"
+    assert (new.adj_dqty, new.adj_dcost, new.adj_dcash) == adjusted, (
+        f"position {state.strategy_id}/{state.symbol} was adjusted by {adjusted}, the refold's adjustments make"
+        f" {(new.adj_dqty, new.adj_dcost, new.adj_dcash)}"
+    )
     return PositionRestated(
         strategy_id=state.strategy_id,
         symbol=state.symbol,
@@ -253,6 +268,43 @@ def _filled(
         ts_opened,
         recorded_at_ns,
         seq,
+    )
+
+
+def _adjusted(state: PositionState, change: Adjustment, seq: int, recorded_at_ns: int) -> PositionState:
+    """An adjustment sets what it says; a transfer trades at its price, but counts as neither bought nor sold."""
+    sums = {
+        "adj_dqty": state.adj_dqty + change.dqty,
+        "adj_dcost": state.adj_dcost + change.dcost,
+        "adj_dcash": state.adj_dcash + change.dcash,
+        "ts_last": recorded_at_ns,
+        "version": seq,
+    }
+    if change.px is not None:
+        side = _BUY if change.dqty > 0 else Side.SELL
+        traded = _filled(state, EffectiveFill(side, abs(change.dqty), change.px), seq, recorded_at_ns)
+        return replace(
+            traded,
+            buy_qty=state.buy_qty,
+            sell_qty=state.sell_qty,
+            fill_count=state.fill_count,
+            last_px=state.last_px,
+            **sums,
+        )
+    qty = state.qty + change.dqty
+    # Flat means no cost: what a later bust leaves of a cost that was adjusted by hand is profit or loss.
+    cost = state.cost + change.dcost if qty else 0
+    cash = state.cash + change.dcash
+    opened = qty != 0 and qty * state.qty <= 0
+    return replace(
+        state,
+        qty=qty,
+        cost=cost,
+        cash=cash,
+        realized=cash + cost,
+        cycle=state.cycle + opened,
+        ts_opened=recorded_at_ns if opened else state.ts_opened,
+        **sums,
     )
 
 

@@ -28,6 +28,7 @@ class CommandTurns:
 
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
+        self._operator = partition.operator
         self.order_id = 0
         """Of the order that the last command was about; 0 for none."""
         self._decide: dict[type, Callable[[Any], Decided]] = {
@@ -37,6 +38,7 @@ class CommandTurns:
             CancelOrder: self._change,
             ReplaceOrder: self._change,
             **partition.control.table(),
+            **partition.operator.table(),
         }
         self._guard = RiskGuard(partition)
 
@@ -72,6 +74,10 @@ class CommandTurns:
         fold, context = partition.trading, partition.context
         symbol, first = command.symbol, command.client_order_id
         partition.current = ("order", f"{symbol}/{first}")
+        if command.session_id or self._operator.awaits_confirmation:
+            refusal = self._refusal(command)
+            if refusal is not None:
+                return refusal
         context.instrument = fold.instruments.states.get(symbol)
         context.strategy = fold.strategies.states.get(command.strategy_id)
         context.risk = None
@@ -95,6 +101,9 @@ class CommandTurns:
         partition = self._partition
         fold, context = partition.trading, partition.context
         symbol = command.symbol
+        refusal = self._refusal(command) if type(command) is ReplaceOrder else None
+        if refusal is not None:
+            return refusal
         context.instrument = fold.instruments.states.get(symbol)
         context.strategy = None
         key = fold.find_order(symbol, command.orig_client_order_id)
@@ -115,3 +124,11 @@ class CommandTurns:
                     return about
                 context.risk = about  # type: ignore[assignment]
         return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]
+
+    def _refusal(self, command: SubmitOrder | ReplaceOrder) -> Rejection | None:
+        """What keeps every order out, whatever it says: a session that is over, a recovery nobody has confirmed."""
+        if command.session_id:
+            refusal = self._operator.refusal_of_session(command.session_id)
+            if refusal is not None:
+                return refusal
+        return self._operator.refusal_of_start() if self._operator.awaits_confirmation else None

@@ -51,9 +51,9 @@ def head_row(
         "positions": len(trading.positions),
         "books": len(market.books),
         "anomalies": trading.facts.counts["anomalies"] + market.facts.counts["anomalies"],
-        "anomalies_open": len(trading.facts.cases) + len(market.facts.cases),
+        "anomalies_open": trading.facts.cases_open() + market.facts.cases_open(),
         "source_gaps": sum(len(state[2]) for fold in (trading, market) for state in fold.facts.sources),
-        "quarantined": len(trading.quarantine),
+        "quarantined": sum(1 for seq in trading.quarantine if seq),
     }
 
 

@@ -17,6 +17,7 @@ import actors
 from ledger.domain import limit
 from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
+from ledger.domain.timers import ENGINE
 from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
 from ledger.engine.open_frame import OpenJournal
@@ -26,6 +27,7 @@ from ledger.engine.reception import Reception, Reply
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
+from ledger.engine.timers import CHUNK, TimerDue, Timers
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import (
     Commit,
@@ -38,6 +40,7 @@ from ledger.journal import (
     WriterThread,
 )
 from ledger.views import Row
+from ledger.wire import Answer, Refused
 
 READERS_CHECKED_EVERY_S: Final = 10.0
 FULL_AT: Final = 0.4
@@ -103,6 +106,7 @@ class Engine:
             idempotence_window_ns=self.settings.idempotence_window_ns,
             clock_step_max_ns=self.settings.clock_step_max_ns,
             rules=self.settings.rules,
+            times=self.settings.times,
         )
         self.partition = Partition(
             trading,
@@ -111,6 +115,11 @@ class Engine:
             self.open_market,
             limits,
             Views(trading, market, self._describe, self._doors),
+        )
+        operator = self.partition.operator
+        chunk = max(1, min(CHUNK, self.settings.queue_max // 2))
+        self.timers = Timers(
+            self.partition.timers, self.partition, operator, self._clock, self._hand_in, chunk
         )
         self.dispatcher = actors.Dispatcher(
             self._entities,
@@ -166,6 +175,8 @@ class Engine:
         self.partition.commit_market([started, *lost])
         self._entities.install()
         self.partition.control.resume()
+        self.partition.operator.started()
+        self.timers.derive()
         self._after_batch()
 
     # ---- inputs --------------------------------------------------------------------------------------------
@@ -179,6 +190,16 @@ class Engine:
         room. `reply` is called in this thread and must not raise.
         """
         self._reception.submit(door, inputs, Arrival(actor, received_at_ns), reply)
+
+    def _hand_in(self, firings: list[TimerDue], not_taken: Callable[[list[TimerDue]], None]) -> None:
+        """Due times are inputs like any other; those that find no room come again."""
+
+        def replied(answers: list[Answer]) -> None:
+            late = [due for due, answer in zip(firings, answers, strict=True) if type(answer) is Refused]
+            if late and self._failed is None:
+                not_taken(late)
+
+        self.submit_nowait("commands", firings, actor=ENGINE, received_at_ns=self._clock(), reply=replied)
 
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1
@@ -225,6 +246,8 @@ class Engine:
         if taken is None:
             return
         draft, events = taken
+        if is_trading:
+            self.timers.saw(events, draft.recorded_at_ns)
         fold = self.partition.trading
         positions: list[tuple[int, PositionState]] = []
         if is_trading and fold.changed_positions:
@@ -306,6 +329,7 @@ class Engine:
             nursery.start_soon(self._check_readers)
             if self._reserve is not None:
                 nursery.start_soon(watch_space, self._reserve, self.partition, self._fail)
+            nursery.start_soon(self.timers.run)
             await self.wait_durable()
             task_status.started()
             try:

@@ -13,11 +13,12 @@ from msgspec.structs import astuple, replace
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
 from ledger.domain import order, position
+from ledger.domain.adjustments import Adjustment
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book_decide import decide as decide_book
 from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
-from ledger.domain.context import Instrument
+from ledger.domain.context import PARTITION_SHIFT, Instrument
 from ledger.domain.enums import FillStanding
 from ledger.domain.events import (
     AnomalyRecorded,
@@ -88,7 +89,7 @@ class FactTurns:
         numbered = self.reports.judge(fact)
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
-        events = self._decide_report(fact)
+        events = self.decide_report(fact)
         if numbered is None and not any(type(event) is OrderFilled for event in events):
             events = []  # the same fill again, or one that was judged before
         elif numbered is None:  # the number was taken, by another fill: never lose one
@@ -107,7 +108,8 @@ class FactTurns:
         if first.reason == BEHIND:
             self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
 
-    def _decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
+    def decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
+        """What a report becomes; its number is not judged. `again`: it was suspended and has its turn now."""
         partition = self._partition
         fold, context = partition.trading, partition.context
         instrument = context.instrument = fold.instruments.states.get(fact.symbol)
@@ -191,7 +193,10 @@ class FactTurns:
         place = (event.strategy_id, event.symbol)
         state = fold.positions.get(place)
         now, seq = self._partition.context.now_ns, self._partition.context.next_seq
-        counted: dict[int, position.EffectiveFill] = {}
+        counted: dict[int, position.EffectiveFill | Adjustment] = {}
+        for adjusted, change in fold.operations.adjustments.states.items():
+            if adjusted[:2] == place:
+                counted[self._partition.context.partition << PARTITION_SHIFT | adjusted[2]] = change
         root = (event.exchange, event.account, event.symbol, event.trade_date, event.root)
         gone_at = 0
         for key, fill in fold.fills.states.items():
@@ -213,6 +218,7 @@ class FactTurns:
         assert state is not None, f"{place} has no position"
         assert gone_at, f"{event.root} of {place} is not among the position's fills"
         gone = counted.pop(gone_at)
+        assert type(gone) is position.EffectiveFill
         instead = None
         if type(event) is FillCorrected:
             instead = position.EffectiveFill(
@@ -351,7 +357,7 @@ class FactTurns:
         else:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1
-            partition.commit_trading([resumed, *self._decide_report(fact, again=True)])
+            partition.commit_trading([resumed, *self.decide_report(fact, again=True)])
 
 
 def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:

@@ -18,6 +18,7 @@ from ledger.domain.events import (
     EngineFault,
     FactSuspended,
 )
+from ledger.domain.operator_events import CalendarDefined, TradingDayRolled
 from ledger.journal import FrameDraft, Head, WriterThread
 
 EVENT_BYTES: Final = 320
@@ -25,6 +26,7 @@ EVENT_BYTES: Final = 320
 LEVEL_BYTES: Final = 20
 MEASURED_EVERY: Final = 400
 """So many events are estimated before the frame is measured: one that is mostly long texts is full sooner."""
+SESSION_BYTES: Final = 30
 Release = Callable[[], None]
 
 
@@ -41,6 +43,14 @@ def _raw_bytes(event: FactSuspended | EngineFault) -> int:
     return len(event.raw)
 
 
+def _cut_bytes(event: TradingDayRolled) -> int:
+    return EVENT_BYTES * len(event.cuts)
+
+
+def _calendar_bytes(event: CalendarDefined) -> int:
+    return SESSION_BYTES * len(event.sessions)
+
+
 def _command_bytes(event: CommandRejected) -> int:
     return len(event.command)
 
@@ -51,6 +61,8 @@ _EXTRA_BYTES: Final[dict[Any, Callable[[Any], int]]] = {
     FactSuspended: _raw_bytes,
     EngineFault: _raw_bytes,
     CommandRejected: _command_bytes,
+    TradingDayRolled: _cut_bytes,
+    CalendarDefined: _calendar_bytes,
 }
 
 

@@ -22,14 +22,17 @@ from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
+from ledger.domain.timers import TimeRules
 from ledger.engine.commands import CommandTurns
 from ledger.engine.control_turns import ControlTurns, MassCancelChunk
 from ledger.engine.facts import FactTurns
 from ledger.engine.fault import answer_fault
 from ledger.engine.open_frame import OpenJournal
+from ledger.engine.operator_turns import FOLLOWED, OperatorTurns
 from ledger.engine.queries import Views, answer_query
 from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
+from ledger.engine.timers import TimerDue, TimerTurns
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
     Committed,
@@ -64,6 +67,7 @@ class Limits(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    times: TimeRules = TimeRules()
 
 
 @final
@@ -99,6 +103,8 @@ class Partition:
         self.posted: list[Any] = []
         """Inputs of the engine to itself; its owner queues them behind those that wait."""
         self.control = ControlTurns(self)
+        self.operator = OperatorTurns(self)
+        self.timers = TimerTurns(self, limits.times, self.operator)
         self._commands = CommandTurns(self)
         self.facts = FactTurns(self)
 
@@ -109,6 +115,7 @@ class Partition:
             Malformed: self._malformed,
             TextMessage: self._text,
             Query: self._query,
+            TimerDue: self.timers.turn,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
@@ -186,6 +193,8 @@ class Partition:
             self.facts.resumption.defined(first.symbol)
         elif type(outcome[-1]) is MassCancelRequested:
             self.control.begun(seq + len(outcome) - 1)
+        elif type(first) in FOLLOWED:
+            self.operator.follow(first)
         order_id = context.id_of(0) if type(first) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
@@ -253,7 +262,15 @@ class Partition:
     def is_quarantined(self) -> bool:
         """Whether the entity whose turn runs was set aside after a fault."""
         quarantine = self.trading.quarantine
-        return bool(quarantine.states) and quarantine.get(self.current) is not None
+        return bool(quarantine.states) and bool(quarantine.get(self.current))
+
+    def decide_report(self, fact: Any) -> list[Any]:
+        """What a report becomes when an operator makes it in the venue's place, within the operator's own turn."""
+        return self.facts.decide_report(fact)
+
+    def decide_suspended_again(self, symbol: str) -> None:
+        """An entity of the symbol was released: what was suspended for it is decided again."""
+        self.facts.resumption.defined(symbol)
 
     # ---- facts' answers ------------------------------------------------------------------------------------
 

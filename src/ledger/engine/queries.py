@@ -8,12 +8,13 @@ from typing import Any, Final, final
 from ledger import views
 from ledger.domain import order_state
 from ledger.domain.book import mark
+from ledger.domain.calendars import ALWAYS
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
-from ledger.engine import control_views
+from ledger.engine import control_views, operation_rows
 from ledger.fold import MarketFold, TradingFold
 from ledger.views import Row
-from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id
+from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id, show_place
 
 ROWS_MAX: Final = 10_000
 DEPTH: Final = 10
@@ -55,6 +56,11 @@ class Views:
             "kills": self._kills,
             "trading_states": self._trading_states,
             "mass_cancels": self._mass_cancels,
+            "sessions": self._sessions,
+            "adjustments": self._adjustments,
+            "daily": self._daily,
+            "calendars": self._calendars,
+            "quarantine": self._quarantine,
         }
 
     def rows(self, what: str, filters: dict[str, str]) -> Iterable[Row]:
@@ -125,7 +131,13 @@ class Views:
                 continue
             instrument = self._instrument(key[1])
             book = self.market.books.states.get((instrument.exchange, key[1]))
-            yield views.position_row(state, instrument, None if book is None else mark(book))
+            yield views.position_row(state, instrument, self._mark(book, key[1]))
+
+    def _mark(self, book: Any, symbol: str) -> int | None:
+        """Twice the price that values a position: the book's mark, else the settlement price."""
+        twice = None if book is None else mark(book)
+        settlement = self.trading.operations.settlements.states.get(symbol)
+        return settlement.px * 2 if twice is None and settlement is not None else twice
 
     def _book(self, filters: dict[str, str]) -> list[Row]:
         _known(filters, "symbol", "exchange", "depth")
@@ -164,7 +176,7 @@ class Views:
             known = {seq: event for seq, event in facts.anomalies if seq not in facts.cases.states}
             known.update(facts.cases.states)
             for seq, event in sorted(known.items()):
-                is_open = seq in facts.cases.states
+                is_open = facts.is_open_case(seq)
                 if filters.get("open") == "true" and not is_open:
                     continue
                 if (
@@ -199,6 +211,47 @@ class Views:
             control_views.mass_cancel_rows(self.trading.control, self.trading.partition), filters
         )
         return (row for row in rows if filters.get("open") != "true" or not row["complete"])
+
+    # ---- back office, time, operators ----------------------------------------------------------------------
+
+    def _sessions(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "session_id", "open")
+        for session_id, state in sorted(self.trading.operations.sessions.states.items()):
+            if filters.get("session_id", session_id) != session_id:
+                continue
+            if filters.get("open") != "true" or state.end is None:
+                yield operation_rows.session_row(state)
+
+    def _adjustments(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy", "symbol")
+        for key, change in sorted(
+            self.trading.operations.adjustments.states.items(), key=lambda item: item[0][2]
+        ):
+            if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
+                place = show_place("trading", self.trading.partition, key[2])
+                yield operation_rows.adjustment_row(place, change, self._instrument(key[1]))
+
+    def _daily(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "strategy", "symbol")
+        for key, last in sorted(self.trading.operations.cuts.states.items()):
+            if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
+                yield operation_rows.daily_row(last, self._instrument(key[1]))
+
+    def _calendars(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "calendar")
+        operations = self.trading.operations
+        for name in sorted({ALWAYS, *operations.calendars.states}):
+            if filters.get("calendar", name) == name:
+                calendar, rolled = operations.calendars.states.get(name), operations.rolled.states.get(name)
+                yield operation_rows.calendar_row(name, calendar, rolled)
+
+    def _quarantine(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters)
+        for (kind, key), seq in sorted(self.trading.quarantine.states.items()):
+            if seq:
+                place = show_place("trading", self.trading.partition, seq)
+                held = self.trading.operations.held.states.get(key, ()) if kind == "order" else ()
+                yield {"kind": kind, "key": key, "place": place, "held": len(held)}
 
 
 def _in_scope(rows: Iterable[Row], filters: dict[str, str]) -> Iterator[Row]:

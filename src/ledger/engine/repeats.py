@@ -37,6 +37,7 @@ from ledger.domain.events import (
     ReplaceRequested,
     StrategyDefined,
 )
+from ledger.engine.operator_repeats import OPERATOR_COMMAND_OF
 from ledger.wire import Misfit, TextMessage, read, text_type
 
 Scales = tuple[int, int]
@@ -52,6 +53,7 @@ _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     KillSwitchReleased: ReleaseKillSwitch,
     TradingStateSet: SetTradingState,
     RiskLimitSet: SetRiskLimit,
+    **OPERATOR_COMMAND_OF,
 }
 
 

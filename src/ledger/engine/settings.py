@@ -11,6 +11,8 @@ from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted
 from ledger.domain.limit import RiskLimit
 from ledger.domain.position import PositionState
+from ledger.domain.timers import TimeRules
+from ledger.engine.time_settings import time_settings
 from ledger.journal import WAL_BYTES, Commit, JournalDirectory, LmdbCommit, WalCommit
 
 
@@ -47,6 +49,8 @@ class EngineSettings(Struct, frozen=True):
     rules: OrderRules
     risk: RiskLimit | None = None
     """The limits that a new journal begins with."""
+    times: TimeRules = TimeRules()
+    require_confirmation: bool = False
     commit: str = "lmdb"
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
@@ -64,6 +68,7 @@ class EngineSettings(Struct, frozen=True):
                 "order.replace_filled": rules.replace_filled,
                 "engine.idempotence_window_s": self.idempotence_window_ns // 10**9,
                 "clock.max_step_ms": self.clock_step_max_ns // 10**6,
+                **time_settings(self.times, self.require_confirmation),
             },
         )
 

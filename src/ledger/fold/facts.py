@@ -15,6 +15,7 @@ from ledger.domain.events import (
     SourceGapClosed,
     SourceGapOpened,
 )
+from ledger.domain.operator_events import CaseClosed
 from ledger.domain.source import SourceState
 
 ANOMALIES_KEPT: Final = 1000
@@ -31,6 +32,9 @@ class SourceFacts:
         """By the seq of the FactSuspended; False once it was decided again."""
         self.cases: actors.Store[int, AnomalyRecorded] = store(f"{prefix}case")
         """Critical anomalies by seq: open until an operator closes them."""
+        self.closed: actors.Store[int, tuple[int, CaseClosed]] = store(f"{prefix}case-closed")
+        """Those that an operator closed, by the seq of the case: (seq of the CaseClosed, it)."""
+        self._journal = "market" if prefix else "trading"
         self.anomalies: list[tuple[int, AnomalyRecorded]] = []
         """The newest anomalies of every severity, `ANOMALIES_KEPT` at most."""
         self.counts: dict[str, int] = {"anomalies": 0, "lost": 0}
@@ -56,7 +60,21 @@ class SourceFacts:
             FactResumed: self._fact_resumed,
             SourceGapOpened: self._source_gap_opened,
             SourceGapClosed: self._source_gap_closed,
+            CaseClosed: self.case_closed,
         }
+
+    def is_open_case(self, seq: int) -> bool:
+        """Whether a critical anomaly of this seq waits for an operator."""
+        return self.cases.get(seq) is not None and self.closed.get(seq) is None
+
+    def cases_open(self) -> int:
+        """How many wait for an operator."""
+        return len(self.cases) - len(self.closed)
+
+    def case_closed(self, seq: int, _now: int, event: CaseClosed) -> None:
+        """A case of this journal is closed; one of the other journal is only told of here."""
+        if event.journal == self._journal:
+            self.closed.put(event.seq, (seq, event))
 
     def advance(self, event: Any) -> None:
         source = event.source

@@ -42,7 +42,9 @@ class MarketFold:
         self.instruments: actors.Store[str, Instrument] = store("market-instrument")
         self.books: actors.Store[BookKey, Book] = store("book")
         self.started: EngineStarted | None = None
-        self._digest = Digest((self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases))
+        self._digest = Digest(
+            (self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases, self.facts.closed)
+        )
         booked = self._booked
         self.steps: Final[dict[type, Apply]] = {
             **self.facts.table(),

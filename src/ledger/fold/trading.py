@@ -10,7 +10,9 @@ import actors
 from ledger.domain import fill as fills
 from ledger.domain import order as orders
 from ledger.domain import position as positions
+from ledger.domain.adjustments import Adjustment
 from ledger.domain.context import PARTITION_SHIFT, Instrument, Strategy
+from ledger.domain.enums import Origin
 from ledger.domain.events import (
     CancelPending,
     CancelRejected,
@@ -42,12 +44,20 @@ from ledger.domain.events import (
     StrategyDefined,
 )
 from ledger.domain.fill import FillKey, FillState
+from ledger.domain.operator_events import (
+    CaseClosed,
+    EntityReleased,
+    OrderUnconfirmed,
+    PositionAdjusted,
+    PositionTransferred,
+)
 from ledger.domain.order import OrderState
 from ledger.domain.position import PositionState
 from ledger.fold.control import ControlFold
 from ledger.fold.digest import Digest
 from ledger.fold.facts import Apply, SourceFacts
 from ledger.fold.instruments import instrument_of
+from ledger.fold.operations import OperationsFold
 
 OrderKey = tuple[str, str]
 """(symbol, the order's first client_order_id)."""
@@ -78,7 +88,9 @@ class TradingFold:
         self.fills: actors.Store[FillKey, FillState] = store("fill")
         self.positions: actors.Store[PositionKey, PositionState] = store("position")
         self.quarantine: actors.Store[tuple[str, str], int] = store("quarantine")
+        """(kind, key) of an entity set aside, with the seq of its EntityQuarantined; 0 once it was released."""
         self.control = ControlFold(self.entities, self.orders, self.positions, self.instruments)
+        self.operations = OperationsFold(self.entities)
         # What follows is found again from the entities above, so it stands outside the digest.
         self.order_of_id: actors.Store[OrderKey, OrderKey] = store("order-of-id")
         """Order by any id of its requests: (symbol, client_order_id)."""
@@ -99,8 +111,10 @@ class TradingFold:
                 self.facts.sources,
                 self.facts.suspended,
                 self.facts.cases,
+                self.facts.closed,
                 self.quarantine,
                 *self.control.stores(),
+                *self.operations.stores,
             )
         )
         self.steps: Final[dict[type, Apply]] = self._table()
@@ -133,6 +147,12 @@ class TradingFold:
         return {
             **self.facts.table(),
             **{kind: self._answering(apply) for kind, apply in self.control.table().items()},
+            **{kind: self._answering(apply) for kind, apply in self.operations.table().items()},
+            CaseClosed: self._answering(self.facts.case_closed),
+            EntityReleased: self._answering(self._entity_released),
+            PositionAdjusted: self._answering(self._position_adjusted),
+            PositionTransferred: self._answering(self._position_adjusted),
+            OrderUnconfirmed: self._order_concluded,
             EngineStarted: self._engine_started,
             InstrumentDefined: self._instrument_defined,
             StrategyDefined: self._strategy_defined,
@@ -155,24 +175,13 @@ class TradingFold:
             ReplaceRejected: reported,
             CancelPending: self._request_pending,
             ReplacePending: self._request_pending,
-            OrderExpired: reported,
+            OrderExpired: self._order_expired,
             OrderDoneForDay: reported,
             OrderRestated: reported,
             OrderSuspended: reported,
             OrderResumed: reported,
             OrderTriggered: reported,
         }
-
-    def _answering(self, apply: Apply) -> Apply:
-        """The same, for events that also answer the command that they name."""
-
-        def answered(seq: int, now: int, event: Any) -> None:
-            apply(seq, now, event)
-            command_id: bytes = getattr(event, "command_id", b"")
-            if command_id:
-                self.outcomes.put(command_id, Outcome(seq, event))
-
-        return answered
 
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event
@@ -199,6 +208,29 @@ class TradingFold:
 
     def _entity_quarantined(self, seq: int, _now: int, event: EntityQuarantined) -> None:
         self.quarantine.put((event.kind, event.key), seq)
+
+    def _answering(self, apply: Apply) -> Apply:
+        """The same, and the event is what its command became."""
+
+        def applied(seq: int, now: int, event: Any) -> None:
+            apply(seq, now, event)
+            command_id: bytes = getattr(event, "command_id", b"")
+            if command_id:
+                self.outcomes.put(command_id, Outcome(seq, event))
+
+        return applied
+
+    def _entity_released(self, seq: int, now: int, event: EntityReleased) -> None:
+        self.quarantine.put((event.kind, event.key), 0)
+        held = self.operations.released(event)
+        if held:
+            symbol, _, order = event.key.partition("/")
+            key = (symbol, order)
+            state = self.orders.get(key)
+            for _, execution in held:
+                state = orders.evolve(state, execution, seq, now)
+            assert state is not None
+            self.orders.put(key, state)
 
     # ---- orders --------------------------------------------------------------------------------------------
 
@@ -236,6 +268,16 @@ class TradingFold:
         self.facts.advance(event)
         if event.order:
             self._move_order((event.symbol, event.order), event, seq, now)
+
+    def _order_expired(self, seq: int, now: int, event: OrderExpired) -> None:
+        if event.origin is Origin.LOCAL:  # no sender said so: nobody's number is taken
+            self._order_concluded(seq, now, event)
+        else:
+            self._order_reported(seq, now, event)
+
+    def _order_concluded(self, seq: int, now: int, event: OrderExpired | OrderUnconfirmed) -> None:
+        key = (event.symbol, event.order)
+        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
@@ -275,14 +317,16 @@ class TradingFold:
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
         fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
         self.fills.put(key, fill)
-        if event.order and not self._held("order", f"{symbol}/{event.order}"):
+        if event.order and self._held("order", f"{symbol}/{event.order}"):
+            self.operations.hold(f"{symbol}/{event.order}", seq, event)
+        elif event.order:
             order = (symbol, event.order)
             self._move_order(order, event, seq, now)
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
         self._move_position(seq, now, event)
 
-    def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated) -> None:
+    def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated | Adjustment) -> None:
         place = (event.strategy_id, event.symbol)
         before = self.positions.get(place)
         position = positions.evolve(before, event, seq, now)
@@ -296,12 +340,18 @@ class TradingFold:
         self.facts.advance(event)
         for key in fills.event_keys(event):
             self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
-        if event.order:
+        if event.order and self._held("order", f"{event.symbol}/{event.order}"):
+            self.operations.hold(f"{event.symbol}/{event.order}", seq, event)
+        elif event.order:
             self._move_order((event.symbol, event.order), event, seq, now)
+
+    def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
+        for change in self.operations.adjusted(seq, now, event):
+            self._move_position(seq, now, change)
 
     def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
         self._move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
         quarantine = self.quarantine  # replay stages a whole frame, in which the quarantine itself may stand
-        return bool(quarantine.states or quarantine.staged) and quarantine.get((kind, key)) is not None
+        return bool(quarantine.states or quarantine.staged) and bool(quarantine.get((kind, key)))

@@ -102,6 +102,7 @@ INPUTS: dict[str, tuple[type, bool, Callable[[Desk], Outcome]]] = {
     "ReportReduced to cum": (f.ReportReduced, False, report(f.ReportReduced, 40)),
     "ReportSuspended": (f.ReportSuspended, False, report(f.ReportSuspended)),
     "ReportTriggered": (f.ReportTriggered, False, report(f.ReportTriggered)),
+    "ReportStatus open with 40": (f.ReportStatus, False, report(f.ReportStatus, True, 40)),
 }
 
 # DOMAIN.md 1.6 once more. A cell that the page leaves open after `~` names the closest kind there is.
@@ -138,6 +139,7 @@ ReportReduced                |~UNKNOWN_ORDER|PEND|LIVE|=|~REPORT_AFTER_CLOSE|~RE
 ReportReduced to cum         |~UNKNOWN_ORDER|PEND|FULL|=|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE
 ReportSuspended              |~UNKNOWN_ORDER|PEND|LIVE|=|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE
 ReportTriggered              |~UNKNOWN_ORDER|PEND|LIVE|=|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE|~REPORT_AFTER_CLOSE
+ReportStatus open with 40    |~UNKNOWN_ORDER|~ORDER_STATE_MISMATCH ~CUM_MISMATCH|=|~ORDER_STATE_MISMATCH|~ORDER_STATE_MISMATCH|~ORDER_STATE_MISMATCH|~ORDER_STATE_MISMATCH ~CUM_MISMATCH
 """
 ROWS = {
     name.strip(): [cell.strip() for cell in cells]

@@ -239,31 +239,28 @@ class Order(msgspec.Struct, frozen=True):
     ] = 5000
     tif_grace_ms: Annotated[
         int,
-        planned(
+        acts(
             "Wait after the close before a DAY order is expired here.",
             "ms",
             least=0,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 60_000
     ioc_timeout_ms: Annotated[
         int,
-        planned(
+        acts(
             "An IOC or FOK without an outcome for longer is asked for.",
             "ms",
             least=1,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 5000
     gtc_max_days: Annotated[
         int,
-        planned(
+        acts(
             "A GTC order older than this raises an alert; its state stays.",
             "days",
             least=1,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 90
@@ -301,7 +298,7 @@ class Session(msgspec.Struct, frozen=True):
 
     ttl_s: Annotated[
         int,
-        planned(
+        acts(
             "A session ends when nothing renewed it for this long; the seed's sessions.ttl_seconds sets it.",
             "s",
             seed="S-29",
@@ -311,20 +308,18 @@ class Session(msgspec.Struct, frozen=True):
     ] = 28_800
     expiry: Annotated[
         Literal["sliding", "absolute"],
-        planned(
+        acts(
             "`sliding`: every message renews it; `absolute`: it ends ttl_s after it began.",
             seed="S-29",
-            fixed_now=True,
             outcome=True,
         ),
     ] = "sliding"
     timeout_ms: Annotated[
         int,
-        planned(
+        acts(
             "A session is lost when neither message nor heartbeat came for this long.",
             "ms",
             least=1,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 30_000

@@ -1,0 +1,276 @@
+"""The turns of the back office and of operators: which state each decision sees, and what follows once it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, final
+
+from ledger.domain import adjustments, calendars, cases, sessions, trading_day
+from ledger.domain.book import mark
+from ledger.domain.codes import Code
+from ledger.domain.context import Rejection
+from ledger.domain.enums import ConflictResolution
+from ledger.domain.events import EngineStarted
+from ledger.domain.operator_commands import (
+    AdjustPosition,
+    CloseCase,
+    CloseSession,
+    ConfirmRecovery,
+    DefineCalendar,
+    OpenSession,
+    ReleaseEntity,
+    ResolveExecConflict,
+    RollTradingDay,
+    SetSettlementPrice,
+    TouchSession,
+    TransferPosition,
+)
+from ledger.domain.operator_events import CaseClosed, EntityReleased, RecoveryConfirmed, TradingDayRolled
+from ledger.domain.outcome import Repeated
+
+if TYPE_CHECKING:
+    from ledger.engine.partition import Partition
+
+Decided = Sequence[Any] | Rejection | Repeated
+Decide = Callable[[Any], Decided]
+REQUIRE_CONFIRMATION: Final = "recovery.require_confirmation"
+FOLLOWED: Final = frozenset((CaseClosed, EntityReleased, RecoveryConfirmed))
+"""First events after which more is to be done in the same turn."""
+
+
+@final
+class OperatorTurns:
+    """Commands of the back office and of operators of one partition."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self.heard: dict[str, int] = {}
+        """When each session was last heard of since this start, recorded_at_ns; for its timers, never for a decision."""
+
+    def table(self) -> dict[type, Decide]:
+        """What decides each command."""
+        return {
+            AdjustPosition: self._adjust,
+            TransferPosition: self._transfer,
+            SetSettlementPrice: self._settle,
+            RollTradingDay: self._roll,
+            DefineCalendar: self._define_calendar,
+            OpenSession: self._open_session,
+            TouchSession: self._touch_session,
+            CloseSession: self._close_session,
+            CloseCase: self._close_case,
+            ReleaseEntity: self._release,
+            ResolveExecConflict: self._resolve,
+            ConfirmRecovery: self._confirm,
+        }
+
+        self.awaits_confirmation = False
+        """Whether new orders may have to wait for an operator; set by `started`."""
+
+    def started(self) -> None:
+        """The EngineStarted of this start is applied."""
+        self.awaits_confirmation = self.refusal_of_start() is not None
+
+    # ---- what orders ask -----------------------------------------------------------------------------------
+
+    def refusal_of_session(self, session_id: str) -> Rejection | None:
+        """SESSION_CLOSED for an order that names a session which is not open; a good one has been heard of."""
+        state = self._partition.trading.operations.sessions.get(session_id)
+        if not sessions.is_open(state):
+            return sessions.not_open(session_id, state)
+        self.heard[session_id] = self._partition.context.now_ns
+        return None
+
+    def refusal_of_start(self) -> Rejection | None:
+        """JOURNAL_READ_ONLY while a restarted ledger waits for an operator to confirm what it recovered."""
+        fold = self._partition.trading
+        started = fold.started
+        if started is None or not _asks(started):
+            return None
+        confirmed = fold.operations.confirmed.get("") or (0, 0)
+        if confirmed[0] >= started.epoch:
+            return None
+        detail = (
+            f"start {started.epoch} waits for an operator: compare `ledger show orders --open` with the venues, then"
+            ' `ledger confirm --reason "..."`'
+        )
+        return Rejection(Code.JOURNAL_READ_ONLY, detail)
+
+    # ---- positions -----------------------------------------------------------------------------------------
+
+    def _adjust(self, command: AdjustPosition) -> Decided:
+        partition, fold = self._partition, self._partition.trading
+        place = (command.strategy_id, command.symbol)
+        partition.current = ("position", "/".join(place))
+        context = partition.context
+        context.instrument = fold.instruments.get(command.symbol)
+        context.strategy = fold.strategies.get(command.strategy_id)
+        position = fold.positions.get(place)
+        held = (0, 0) if position is None else (position.qty, position.cost)
+        return adjustments.decide_adjustment(held, command, context)
+
+    def _transfer(self, command: TransferPosition) -> Decided:
+        partition, fold = self._partition, self._partition.trading
+        partition.current = ("position", f"{command.from_strategy}/{command.symbol}")
+        partition.context.instrument = fold.instruments.get(command.symbol)
+        position = fold.positions.get((command.from_strategy, command.symbol))
+        strategies = (fold.strategies.get(command.from_strategy), fold.strategies.get(command.to_strategy))
+        held = 0 if position is None else position.qty
+        return adjustments.decide_transfer(held, command, partition.context, strategies)
+
+    # ---- days ----------------------------------------------------------------------------------------------
+
+    def _settle(self, command: SetSettlementPrice) -> Decided:
+        partition, fold = self._partition, self._partition.trading
+        partition.current = ("control", f"settlement/{command.symbol}")
+        instrument = partition.context.instrument = fold.instruments.get(command.symbol)
+        rolled = fold.operations.rolled.get(instrument.calendar) if instrument is not None else None
+        state = fold.operations.settlements.get(command.symbol)
+        return trading_day.decide_settlement(state, rolled, command, partition.context)
+
+    def _roll(self, command: RollTradingDay) -> Decided:
+        partition, context = self._partition, self._partition.context
+        operations = partition.trading.operations
+        partition.current = ("control", f"calendar/{command.calendar}")
+        known, calendar = operations.calendar_of(command.calendar)
+        if not known:
+            detail = f"calendar {command.calendar} is not defined: send DefineCalendar first"
+            return Rejection(Code.MALFORMED, detail)
+        refusal = trading_day.fault_of_roll(
+            calendar, operations.rolled.get(command.calendar), command, context
+        )
+        if refusal is not None:
+            return refusal
+        return [
+            TradingDayRolled(
+                command.calendar,
+                command.trade_date,
+                self._cuts(command),
+                partition.open_market.head_seq,
+                command.command_id,
+                context.actor,
+                context.received_at_ns,
+                command.on_behalf_of,
+            )
+        ]
+
+    def _cuts(self, command: RollTradingDay) -> tuple[Any, ...]:
+        fold, market = self._partition.trading, self._partition.market
+        operations = fold.operations
+
+        def cut(place: tuple[str, str], position: Any) -> Any:
+            instrument = fold.instruments.states[place[1]]
+            if instrument.calendar != command.calendar:
+                return None
+            book = market.books.states.get((instrument.exchange, instrument.symbol))
+            mid = None if book is None else mark(book)
+            settlement = operations.settlements.get(instrument.symbol)
+            used = trading_day.mark_of(instrument, command.trade_date, settlement, mid)
+            return trading_day.cut_of(position, operations.cuts.get(place), used)
+
+        return trading_day.sorted_cuts(cut(*item) for item in fold.positions.states.items())
+
+    def _define_calendar(self, command: DefineCalendar) -> Decided:
+        partition = self._partition
+        partition.current = ("control", f"calendar/{command.calendar}")
+        state = partition.trading.operations.calendars.get(command.calendar)
+        return calendars.decide_calendar(state, command, partition.context)
+
+    # ---- sessions ------------------------------------------------------------------------------------------
+
+    def _session(self, session_id: str) -> Any:
+        partition = self._partition
+        partition.current = ("control", f"session/{session_id}")
+        self.heard[session_id] = partition.context.now_ns
+        return partition.trading.operations.sessions.get(session_id)
+
+    def _open_session(self, command: OpenSession) -> Decided:
+        return sessions.decide_open(self._session(command.session_id), command, self._partition.context)
+
+    def _touch_session(self, command: TouchSession) -> Decided:
+        return sessions.decide_touch(self._session(command.session_id), command, self._partition.context)
+
+    def _close_session(self, command: CloseSession) -> Decided:
+        return sessions.decide_close(self._session(command.session_id), command, self._partition.context)
+
+    # ---- operators -----------------------------------------------------------------------------------------
+
+    def _close_case(self, command: CloseCase) -> Decided:
+        partition = self._partition
+        partition.current = ("control", f"case/{command.journal}:{command.seq}")
+        facts = partition.market.facts if command.journal == "market" else partition.trading.facts
+        closed = facts.closed.get(command.seq)
+        seq, event = closed if closed is not None else (0, None)
+        if closed is not None and command.journal == "market":
+            # The market journal's seq would mean nothing in the answer, which names a place in trading.
+            seq = self._seq_of_market_case(command.seq)
+        return cases.decide_close(facts.cases.get(command.seq), event, seq, command, partition.context)
+
+    def _seq_of_market_case(self, seq: int) -> int:
+        for known in self._partition.trading.outcomes.states.values():
+            if type(known.event) is CaseClosed and (known.event.journal, known.event.seq) == ("market", seq):
+                return known.seq
+        return 0
+
+    def _release(self, command: ReleaseEntity) -> Decided:
+        partition = self._partition
+        partition.current = ("control", f"quarantine/{command.kind}/{command.key}")
+        seq = partition.trading.quarantine.get((command.kind, command.key)) or 0
+        return cases.decide_release(seq, command, partition.context)
+
+    def _resolve(self, command: ResolveExecConflict) -> Decided:
+        partition, context = self._partition, self._partition.context
+        fold = partition.trading
+        partition.current = ("control", f"case/trading:{command.case_seq}")
+        context.instrument = fold.instruments.get(command.symbol)
+        if context.instrument is None:
+            detail = f"symbol {command.symbol} is not defined: send DefineInstrument first"
+            return Rejection(Code.UNKNOWN_SYMBOL, detail)
+        is_open = fold.facts.is_open_case(command.case_seq)
+        case = fold.facts.cases.get(command.case_seq) if is_open else None
+        key = (command.exchange, command.account, command.symbol, command.trade_date, command.execution_id)
+        fill = fold.fills.get(key)
+        decided = cases.decide_conflict(case, fill, command, context)
+        if isinstance(decided, Rejection) or command.resolution is not ConflictResolution.CORRECT:
+            return decided
+        assert fill is not None
+        context.next_seq += 1  # the events of the correction stand behind the resolution
+        corrected = partition.decide_report(cases.correction_of(command, fill, context))
+        context.next_seq -= 1
+        return [decided[0], *corrected, *decided[1:]]
+
+    def _confirm(self, command: ConfirmRecovery) -> Decided:
+        partition = self._partition
+        partition.current = ("control", "recovery")
+        operations, started = partition.trading.operations, partition.trading.started
+        epoch = started.epoch if started is not None else 0
+        return cases.decide_confirm(epoch, operations.confirmed.get("") or (0, 0), command, partition.context)
+
+    # ---- what follows --------------------------------------------------------------------------------------
+
+    def follow(self, event: CaseClosed | EntityReleased | RecoveryConfirmed) -> None:
+        """The event is part of the open frame: do the rest of its turn."""
+        partition = self._partition
+        if type(event) is RecoveryConfirmed:
+            self.started()
+            return
+        if type(event) is CaseClosed:
+            if event.journal == "market":
+                partition.commit_market([event])
+            return
+        assert type(event) is EntityReleased
+        symbol = _symbol_of(event.kind, event.key)
+        if symbol:
+            partition.decide_suspended_again(symbol)
+
+
+def _symbol_of(kind: str, key: str) -> str:
+    """The symbol whose suspended facts an entity's release concerns; "" for none."""
+    if kind == "order":
+        return key.partition("/")[0]
+    return key.rpartition("/")[2] if kind in ("book", "position") else ""
+
+
+def _asks(started: EngineStarted) -> bool:
+    """A first start has recovered nothing that could be confirmed."""
+    return started.epoch > 1 and bool(started.settings.get(REQUIRE_CONFIRMATION, False))

@@ -1,0 +1,95 @@
+"""Sessions: opened, kept alive, closed, expired, lost; an order needs an open one, a cancel none."""
+
+from __future__ import annotations
+
+from ledger.domain import commands as c
+from ledger.domain.codes import Code
+from ledger.domain.enums import SessionEnd
+from ledger.domain.operator_commands import CloseSession, OpenSession, TouchSession
+from ledger.domain.operator_events import SessionClosed
+from ledger.domain.timers import TimeRules
+from ledger.wire import Committed, Refused
+from operations_engine import S, desk, settings
+
+PATIENT = settings(TimeRules(session_timeout_ns=3600 * S, session_ttl_ns=7200 * S))
+
+
+async def test_an_order_must_name_a_session_that_is_open(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        await it.define()
+        refused = await it.order("c1", session_id="s1")
+        assert (type(refused), refused.code) == (Refused, Code.SESSION_CLOSED)
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        assert type(await it.order("c1", session_id="s1")) is Committed
+        await it.tell(CloseSession(it.id(), "s1"))
+        assert (await it.order("c2", session_id="s1")).code == Code.SESSION_CLOSED
+
+
+async def test_a_cancel_is_never_refused_for_its_session(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        await it.define()
+        await it.order("c1")
+        cancel = c.CancelOrder(it.id(), "AAPL", "x1", "c1", session_id="never-opened")
+        assert type(await it.tell(cancel)) is Committed
+
+
+async def test_a_session_belongs_to_one_user_while_it_is_open(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        opened = await it.tell(OpenSession(it.id(), "s1", "ann"))
+        again = await it.tell(OpenSession(it.id(), "s1", "ann"))
+        assert (again.seq, again.repeated) == (opened.seq, True)
+        assert (await it.tell(OpenSession(it.id(), "s1", "bob"))).code == Code.NOT_AUTHORISED
+
+
+async def test_touches_are_journaled_at_most_every_thirty_seconds(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path, PATIENT) as it:
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        for _ in range(9):
+            await it.at(mock_clock, 10)
+            await it.tell(TouchSession(it.id(), "s1"))
+        assert it.names().count("SessionTouched") == 3
+
+
+async def test_a_silent_session_is_lost_and_says_so_in_the_journal(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        await it.at(mock_clock, 29)
+        await it.tell(TouchSession(it.id(), "s1"))
+        await it.at(mock_clock, 29)
+        assert "SessionClosed" not in it.names()
+        await it.at(mock_clock, 2)
+        last = it.journal()[-1]
+        assert (type(last), last.how) == (SessionClosed, SessionEnd.LOST)
+        assert (await it.rows("sessions"))[0]["state"] == "LOST"
+
+
+async def test_orders_keep_a_session_alive(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        await it.define()
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        for number in range(4):
+            await it.at(mock_clock, 20)
+            await it.order(f"c{number}", session_id="s1")
+        assert "SessionClosed" not in it.names()
+
+
+async def test_an_absolute_session_expires_however_busy_it_is(tmp_path, mock_clock) -> None:
+    absolute = settings(TimeRules(session_ttl_ns=60 * S, session_absolute=True))
+    async with desk(tmp_path, absolute) as it:
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        for _ in range(7):
+            await it.at(mock_clock, 10)
+            await it.tell(TouchSession(it.id(), "s1"))
+        closed = [each for each in it.journal() if type(each) is SessionClosed]
+        assert [each.how for each in closed] == [SessionEnd.EXPIRED]
+
+
+async def test_after_a_restart_a_session_has_its_whole_timeout_again(tmp_path, mock_clock) -> None:
+    async with desk(tmp_path) as it:
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+    mock_clock.jump(3600)
+    async with desk(tmp_path, run=2) as it:
+        await it.at(mock_clock, 29)
+        assert "SessionClosed" not in it.names()
+        await it.at(mock_clock, 2)
+        assert it.names()[-1] == "SessionClosed"
