@@ -32,6 +32,7 @@ from ledger.domain.facts import (
     ReportFill,
     ReportReplaced,
 )
+from ledger.domain.operator_commands import OpenSession
 from ledger.domain.order_state import OrderState
 from ledger.domain.scope import Scope
 from ledger.engine.open_frame import OpenJournal
@@ -48,6 +49,7 @@ class DeskPartition:
 
     def __init__(self, *, run_posted: bool = True) -> None:
         self.now_ns = START_NS
+        self._sessions: set[str] = set()
         self.run_posted = run_posted
         self.entities = actors.Entities()
         self.trading = TradingFold(0, self.entities)
@@ -119,6 +121,10 @@ class DeskPartition:
         terms = {"side": Side.BUY, "order_type": OrderType.LIMIT, **more}
         strategy, symbol = terms.pop("strategy", "S1"), terms.pop("symbol", "AAPL")
         side, order_type = terms.pop("side"), terms.pop("order_type")
+        session_id = terms.get("session_id", "")
+        if session_id and session_id not in self._sessions:
+            self._sessions.add(session_id)
+            self.tell(OpenSession(self.new_id(), session_id, "user"))
         return self.tell(
             SubmitOrder(
                 self.new_id(), client_order_id, strategy, symbol, "XNAS", side, order_type, qty, px, **terms

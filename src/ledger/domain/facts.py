@@ -239,7 +239,7 @@ class ReportTriggered(OrderFact, frozen=True, tag=47):
 class ReportStatus(OrderFact, frozen=True, tag=48):
     """The order as the venue shows it now (an order-status answer): compared, never applied."""
 
-    open: bool
+    is_open: bool
     """Whether it can still trade at the venue."""
     cum: Qty
     qty: Qty | None = None

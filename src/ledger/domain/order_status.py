@@ -35,7 +35,7 @@ def compare_status(state: OrderState, fact: ReportStatus, context: Context) -> l
 def missing_reports(state: OrderState, fact: ReportStatus) -> list[str]:
     """The reports that would make our order the venue's, in the order in which they must have happened."""
     missing: list[str] = []
-    if not state.acked and fact.open:
+    if not state.acked and fact.is_open:
         missing.append("an acknowledgement is missing")
     if fact.cum > state.cum:
         missing.append(f"fills of {fact.cum - state.cum} are missing")
@@ -47,8 +47,8 @@ def missing_reports(state: OrderState, fact: ReportStatus) -> list[str]:
     if changed:
         missing.append(f"a replace or restatement to qty {fact.qty}, px {fact.px} is missing")
     is_open = leaves(state) > 0
-    if is_open and not fact.open and fact.cum < state.qty:
+    if is_open and not fact.is_open and fact.cum < state.qty:
         missing.append("the report of its end is missing")
-    elif fact.open and not is_open and not changed:
+    elif fact.is_open and not is_open and not changed:
         missing.append(f"it is {phase(state).name} here and open there")
     return missing

@@ -41,7 +41,7 @@ from ledger.domain.order import OrderState
 from ledger.domain.order_executions import filled_event
 from ledger.domain.outcome import Unfit
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
-from ledger.engine.resumption import BEHIND, Resumption, not_defined
+from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.fold import OrderKey
 from ledger.wire import Misfit, Refused, TextMessage
@@ -55,7 +55,6 @@ _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
-SET_ASIDE: Final = "is set aside after a fault"
 
 
 @final

@@ -44,6 +44,8 @@ class OperatorTurns:
 
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
+        self.awaits_confirmation = False
+        """Whether new orders may have to wait for an operator; set by `started`."""
         self.heard: dict[str, int] = {}
         """When each session was last heard of since this start, recorded_at_ns; for its timers, never for a decision."""
 
@@ -63,9 +65,6 @@ class OperatorTurns:
             ResolveExecConflict: self._resolve,
             ConfirmRecovery: self._confirm,
         }
-
-        self.awaits_confirmation = False
-        """Whether new orders may have to wait for an operator; set by `started`."""
 
     def started(self) -> None:
         """The EngineStarted of this start is applied."""

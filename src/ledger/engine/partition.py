@@ -270,7 +270,7 @@ class Partition:
 
     def decide_suspended_again(self, symbol: str) -> None:
         """An entity of the symbol was released: what was suspended for it is decided again."""
-        self.facts.resumption.defined(symbol)
+        self.facts.resumption.released(symbol)
 
     # ---- facts' answers ------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ that the instrument has not, an order that was set aside) stays so: a definition
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
@@ -25,6 +26,7 @@ _packed: Final = msgspec.msgpack.Decoder(Fact)
 _TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
 _TRADING: Final = "trading"
 _MARKET: Final = "market"
+SET_ASIDE: Final = "is set aside after a fault"
 BEHIND: Final = "earlier facts of its symbol wait to be decided"
 
 
@@ -53,10 +55,17 @@ class Resumption:
 
     def defined(self, symbol: str) -> None:
         """The symbol is defined: what waited for that gets a turn."""
+        self._take(symbol, lambda reason: reason in (BEHIND, not_defined(symbol)))
+
+    def released(self, symbol: str) -> None:
+        """An entity of the symbol was released: what was suspended because it was set aside gets a turn."""
+        self._take(symbol, lambda reason: reason.endswith(SET_ASIDE))
+
+    def _take(self, symbol: str, waits: Callable[[str], bool]) -> None:
         partition = self._partition
         for journal, fold in ((_TRADING, partition.trading), (_MARKET, partition.market)):
             for seq, event in sorted(fold.facts.waiting(symbol), key=_seq_of):
-                if event.reason in (BEHIND, not_defined(symbol)):
+                if waits(event.reason):
                     self._add(journal, seq, event)
 
     def suspended(self, journal: str, seq: int, event: FactSuspended) -> None:

@@ -315,7 +315,7 @@ def test_the_ids_of_the_cancels_follow_from_the_mass_cancel_and_the_order() -> N
 
     first = run()
     assert first == run()
-    assert first == ["mc-8-0-6", "mc-8-0-7"]
+    assert first == ["mc-10-0-7", "mc-10-0-9"]
 
 
 def test_an_id_that_somebody_has_taken_is_not_given_twice() -> None:
