@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,17 @@ from ledger.domain.context import OrderRules
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.facts import ReportAccepted, ReportFill
 from ledger.engine import Engine, EngineSettings, replay
-from ledger.engine.settings import lmdb_commit
-from ledger.journal import Commit, Frame, Head, JournalDirectory, JournalReader, StorageError, create_or_open
+from ledger.engine.settings import commit_as_set
+from ledger.journal import (
+    Commit,
+    Frame,
+    Head,
+    JournalDirectory,
+    JournalReader,
+    Reserve,
+    StorageError,
+    create_or_open,
+)
 from ledger.wire import Query
 
 START_NS = 1_763_650_000_000_000_000
@@ -91,6 +100,14 @@ class HeldCommit:
     @property
     def head(self) -> Head:
         return self._inner.head
+
+    @property
+    def settled(self) -> Head:
+        return self._inner.settled
+
+    @property
+    def torn_end(self) -> str:
+        return self._inner.torn_end
 
     def open(self) -> Head:
         return self._inner.open()
@@ -176,6 +193,11 @@ class Running:
             while self.engine.partition.facts.resumption.symbols:
                 await self.engine.wait_durable()
 
+    async def settle_or_fail(self) -> None:
+        """The same, or fail-stop."""
+        with suppress(StorageError):
+            await self.settle()
+
     def digests(self) -> dict[str, int]:
         return {
             "trading": self.engine.partition.trading.digest(),
@@ -218,17 +240,18 @@ async def running(
     clock: Clock | None = None,
     new_id: Ids | None = None,
     publisher: Published | None = None,
+    reserve: Reserve | None = None,
 ) -> AsyncIterator[Running]:
     """An engine on the journal in `directory`; stopped cleanly at the end unless it was crashed or failed."""
     clock = clock or Clock()
     commits: dict[str, HeldCommit] = {}
 
     def commit_of(journal: JournalDirectory, given: EngineSettings) -> Commit:
-        held = commits[journal.journal] = HeldCommit(lmdb_commit(journal, given))
+        held = commits[journal.journal] = HeldCommit(commit_as_set(journal, given))
         return held
 
     data = create_or_open(directory, partitions=1, command="test")
-    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of)
+    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of, reserve=reserve)
     engine.open(trio.lowlevel.current_trio_token())
     one = Running(engine, commits, clock, new_id or Ids())
     heads = None
@@ -247,9 +270,9 @@ async def running(
 
 
 def journaled(directory: Path, journal: str = "trading") -> list[tuple[int, Any]]:
-    """(seq, event) of a whole journal, as it is on disk."""
+    """(seq, event) of a whole journal, as it is on disk, settled or not; beside an engine that is at rest, too."""
     events: list[tuple[int, Any]] = []
-    with JournalReader(directory, journal, 0) as reader:
+    with JournalReader(directory, journal, 0, wal=True) as reader:
         for frame in reader.frames():
             events += list(enumerate(decode_events(frame.payload), frame.first_seq))
     return events
@@ -267,7 +290,8 @@ def names(directory: Path, journal: str = "trading") -> list[str]:
 
 def accepted(seq: int, client_order_id: str, symbol: str = "AAPL", **more) -> ReportAccepted:
     more.setdefault("venue_order_id", f"v-{client_order_id}")
-    return ReportAccepted("gw", more.pop("epoch", 1), seq, symbol, "XNAS", client_order_id, **more)
+    source = more.pop("source", "gw")
+    return ReportAccepted(source, more.pop("epoch", 1), seq, symbol, "XNAS", client_order_id, **more)
 
 
 def fill(

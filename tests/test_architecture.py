@@ -70,7 +70,8 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 LONG_FILES: dict[str, str] = {
     "src/ledger/domain/events.py": "one flat list of all events, which is read by looking one up",
-    "tools/_bench_straight.py": "the straight line is one plain program on purpose: nothing in it is shared",
+    "tests/unit/control/test_limits.py": "one case after another, each short",
+    "tests/unit/control/test_restrictions.py": "one case after another, each short",
     "tests/properties/test_order_properties.py": "the strategies of one nasty venue and all that must hold under it",
 }
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 import trio
 
 import _bench_straight
+import _bench_straight_books
 import _bench_writing
 from _bench_load import Load, definitions
 from _bench_result import Figures, check
@@ -58,7 +59,7 @@ class EngineBench:
         self._figures = figures
         self._root = root
         self._definitions = definitions(seed)
-        self._rules = _bench_straight.Orders if journal == "trading" else _bench_straight.Books
+        self._rules = _bench_straight.Orders if journal == "trading" else _bench_straight_books.Books
         self._name = STEPS[journal]
         self._unit = "inputs/s"
 

@@ -1,6 +1,6 @@
 """The straight line: what an engine of plain functions and dicts would cost for the same inputs and the same events.
 
-Idempotence, validation, order and position arithmetic and the levels of books are here; actors, turns, gates, frames
+Idempotence, validation, order and position arithmetic are here (books in `_bench_straight_books`); actors, turns, gates, frames
 that can be dropped, anomalies and everything that this load does not need are not. The events must be equal to the
 engine's to the last byte, which the bench checks.
 """
@@ -8,7 +8,6 @@ engine's to the last byte, which the bench checks.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
 from typing import Any, Final
 
 from _bench_load import EXCHANGE, STRATEGIES, SYMBOLS, TICK, strategy_name, symbol_name
@@ -16,15 +15,12 @@ from _bench_result import WorkNotDone
 from ledger.domain.commands import CancelOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
 from ledger.domain.events import (
-    BookDeltaApplied,
-    BookSnapshotApplied,
     CancelRequested,
-    MarketQuoted,
     OrderAccepted,
     OrderFilled,
     OrderSubmitted,
 )
-from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportAccepted, ReportFill
+from ledger.domain.facts import ReportAccepted, ReportFill
 
 ACTOR: Final = "local"
 RECEIVED_AT_NS: Final = 1
@@ -32,13 +28,13 @@ _ID: Final = re.compile(r"[!-9;-z~]{1,50}").fullmatch
 _SUPPORTED: Final = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
 _LIMIT, _BUY, _DAY, _NO_FLAG = OrderType.LIMIT, Side.BUY, TimeInForce.DAY, SideFlag.NONE
 _WINDOW_MS: Final = 7 * 86_400_000
-_COMMITTED, _FACT_COMMITTED = 200, 203
+_COMMITTED, FACT_COMMITTED = 200, 203
 # An order in a list, because that is the fastest thing to change.
 _ID_AT, _STRATEGY, _ACCOUNT, _SIDE, _QTY, _CUM, _COST, _ACKED, _CLOSED = range(9)
 _FEES, _FILLS, _CANCELS, _VENUE_ID, _AT, _VERSION = range(9, 15)
 
 
-class _Sources:
+class Sources:
     """The next number of each sender."""
 
     def __init__(self) -> None:
@@ -67,7 +63,7 @@ class Orders:
         self._request_ids: dict[tuple[str, str], tuple[str, str]] = {}
         self._numbers: dict[int, tuple[str, str]] = {}
         self._venue_ids: dict[tuple[str, str], tuple[str, str]] = {}
-        self._sources = _Sources()
+        self._sources = Sources()
         self._instruments = {symbol_name(i): (EXCHANGE, TICK, 1) for i in range(SYMBOLS)}
         self._accounts = {strategy_name(i): f"ACC{i % 4}" for i in range(STRATEGIES)}
         self._rules = {
@@ -212,7 +208,7 @@ class Orders:
         )
         self._venue_ids[(EXCHANGE, fact.venue_order_id)] = key
         answers.append(
-            (_FACT_COMMITTED, fact.source, fact.source_epoch, fact.source_seq, "trading", 0, seq, False)
+            (FACT_COMMITTED, fact.source, fact.source_epoch, fact.source_seq, "trading", 0, seq, False)
         )
         return event
 
@@ -265,7 +261,7 @@ class Orders:
         order[_AT], order[_VERSION] = self.now_ns, seq
         self._move(order[_STRATEGY], symbol, qty if fact.side is _BUY else -qty, px, fee, seq)
         answers.append(
-            (_FACT_COMMITTED, fact.source, fact.source_epoch, fact.source_seq, "trading", 0, seq, False)
+            (FACT_COMMITTED, fact.source, fact.source_epoch, fact.source_seq, "trading", 0, seq, False)
         )
         return event
 
@@ -294,126 +290,3 @@ def _half_even(dividend: int, divisor: int) -> int:
     quotient = dividend // divisor
     twice_rest = 2 * (dividend - quotient * divisor)
     return quotient if twice_rest < divisor or (twice_rest == divisor and not quotient & 1) else quotient + 1
-
-
-class _Side:
-    """One side of a book: sizes, and prices in order, best last."""
-
-    __slots__ = ("ranks", "sign", "sizes")
-
-    def __init__(self, sign: int, levels: tuple[tuple[int, int], ...]) -> None:
-        self.sign = sign
-        self.sizes: dict[int, int] = dict(levels)
-        self.ranks = sorted(sign * px for px in self.sizes)
-
-    def apply(self, levels: tuple[tuple[int, int], ...]) -> None:
-        sizes, ranks, sign = self.sizes, self.ranks, self.sign
-        for px, qty in levels:
-            if qty:
-                if px not in sizes:
-                    insort(ranks, sign * px)
-                sizes[px] = qty
-            elif px in sizes:
-                del sizes[px]
-                del ranks[bisect_left(ranks, sign * px)]
-
-
-class Books:
-    """Books, quotes and their marks."""
-
-    journal = "market"
-
-    def __init__(self, base_seq: int) -> None:
-        self.seq = base_seq
-        self.now_ns = 0
-        self.books: dict[tuple[str, str], list[Any]] = {}
-        """[bids, asks, last_update, quote, mark, version] by (exchange, symbol)."""
-        self._sources = _Sources()
-        self._instruments = {symbol_name(i): TICK for i in range(SYMBOLS)}
-        self._rules = {Quote: self._quote, BookDelta: self._delta, BookSnapshot: self._snapshot}
-
-    def take(self, inputs: list[Any], answers: list[Any]) -> list[Any]:
-        """The events of one message's inputs; an answer for each goes into `answers`."""
-        rules = self._rules
-        return [rules[type(item)](item, answers) for item in inputs]
-
-    def _begin(self, fact: Any, answers: list[Any]) -> int:
-        self._sources.judge(fact)
-        seq = self.seq = self.seq + 1
-        answers.append(
-            (_FACT_COMMITTED, fact.source, fact.source_epoch, fact.source_seq, "market", 0, seq, False)
-        )
-        return seq
-
-    def _quote(self, fact: Quote, answers: list[Any]) -> MarketQuoted:
-        seq = self._begin(fact, answers)
-        book = self.books[(fact.exchange, fact.symbol)]
-        event = MarketQuoted(
-            fact.symbol,
-            fact.exchange,
-            fact.source,
-            fact.source_epoch,
-            fact.source_seq,
-            fact.event_time_ns,
-            fact.bid_px,
-            fact.bid_qty,
-            fact.ask_px,
-            fact.ask_qty,
-            fact.update,
-        )
-        book[3], book[5] = event, seq
-        return event
-
-    def _delta(self, fact: BookDelta, answers: list[Any]) -> BookDeltaApplied:
-        seq = self._begin(fact, answers)
-        book = self.books[(fact.exchange, fact.symbol)]
-        tick = self._instruments[fact.symbol]
-        if fact.first_update != book[2] + 1:
-            raise WorkNotDone("a delta is not the next")
-        for px, qty in fact.bids + fact.asks:
-            if qty < 0 or px <= 0 or px % tick:
-                raise WorkNotDone("a level is not sound")
-        event = BookDeltaApplied(
-            fact.symbol,
-            fact.exchange,
-            fact.source,
-            fact.source_epoch,
-            fact.source_seq,
-            fact.event_time_ns,
-            fact.first_update,
-            fact.last_update,
-            fact.bids,
-            fact.asks,
-            fact.prev_update,
-            fact.continuity,
-            fact.checksum,
-        )
-        bids, asks = book[0], book[1]
-        bids.apply(fact.bids)
-        asks.apply(fact.asks)
-        if bids.ranks and asks.ranks:
-            if bids.ranks[-1] > -asks.ranks[-1]:
-                raise WorkNotDone("the book is crossed")
-            book[4] = (bids.ranks[-1] - asks.ranks[-1], self.now_ns)
-        book[2], book[5] = fact.last_update, seq
-        return event
-
-    def _snapshot(self, fact: BookSnapshot, answers: list[Any]) -> BookSnapshotApplied:
-        seq = self._begin(fact, answers)
-        event = BookSnapshotApplied(
-            fact.symbol,
-            fact.exchange,
-            fact.source,
-            fact.source_epoch,
-            fact.source_seq,
-            fact.event_time_ns,
-            fact.last_update,
-            fact.bids,
-            fact.asks,
-            fact.continuity,
-            fact.checksum,
-        )
-        self.books[(fact.exchange, fact.symbol)] = [
-            _Side(1, fact.bids), _Side(-1, fact.asks), fact.last_update, None, None, seq
-        ]  # fmt: skip
-        return event

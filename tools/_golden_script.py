@@ -6,18 +6,28 @@ from typing import Any
 
 from ledger.domain import order
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder
+from ledger.domain.control_commands import (
+    EngageKillSwitch,
+    MassCancel,
+    ReleaseKillSwitch,
+    SetRiskLimit,
+    SetTradingState,
+)
 from ledger.domain.enums import (
     BookSource,
     CancelReason,
     CancelRejectReason,
     Liquidity,
+    OrderAction,
     OrderType,
     Side,
     TimeInForce,
     TradingPhase,
+    TradingState,
 )
 from ledger.domain.facts import (
     BookDelta,
+    BookOrder,
     BookSnapshot,
     MarketPhase,
     MarketTrade,
@@ -39,6 +49,7 @@ from ledger.domain.facts import (
     ReportTradeCorrect,
     ReportTriggered,
 )
+from ledger.domain.scope import Scope
 from ledger.wire import decode_batch
 from running_engine import Running, accepted, fill
 
@@ -89,7 +100,34 @@ async def second_start(one: Running) -> None:
         BookSnapshot("md", 2, 1, "AAPL", "XNAS", 50, ((1_812_400, 300),), ((1_812_600, 200),)),
         BookDelta("md", 2, 2, "AAPL", "XNAS", 51, 53, ((1_812_500, 10),), ((1_812_600, 0), (1_812_700, 90))),
         Quote("md", 2, 3, "AAPL", "XNAS", 1_812_500, 10, 1_812_700, 90, 53),
+        BookSnapshot("itch", 2, 1, "AAPL", "XITC", 0, (), (), continuity=BookSource.COUNTED),
+        BookOrder("itch", 2, 2, "AAPL", "XITC", 1, OrderAction.ADDED, "a", Side.BUY, 1_812_400, 100),
+        BookOrder("itch", 2, 3, "AAPL", "XITC", 2, OrderAction.REDUCED, "a", Side.BUY, 1_812_400, 40),
     )
+    await _control(one)
+
+
+async def _control(one: Running) -> None:
+    """Limits, a halt, a kill switch with its mass cancel, and an order that was let through with a mark."""
+    await one.ask(
+        "commands",
+        SetRiskLimit(
+            one.new_id(), Scope.STRATEGY, "S1", max_order_qty=500 * 10**8, px_collar=5_000_000, reason="drill"
+        ),
+        SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.REDUCING, "AAPL", "close the day"),
+        SetTradingState(one.new_id(), Scope.SYMBOL, TradingState.ACTIVE, "AAPL", "a new day"),
+    )
+    await one.ask("commands", one.order("g1", 100, 1_812_500), one.order("g2", 900, 1_812_500))
+    engage = EngageKillSwitch(one.new_id(), Scope.STRATEGY, "S1", "drill")
+    await one.ask("commands", engage)
+    await one.settle()
+    await one.ask(
+        "commands",
+        one.order("g3", 100, 1_812_500),
+        ReleaseKillSwitch(one.new_id(), engage.command_id, "drill over"),
+        MassCancel(one.new_id(), Scope.SYMBOL, "AAPL", "once more"),
+    )
+    await one.settle()
 
 
 async def _define(one: Running) -> None:

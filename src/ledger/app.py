@@ -22,9 +22,11 @@ import zmq
 from ledger import egress, ingress
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
+from ledger.domain.limit import RiskLimit
+from ledger.domain.values import parse_decimal
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
-from ledger.journal import DataDirectory, StorageError, create_or_open
+from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
@@ -46,6 +48,31 @@ def engine_settings(settings: Settings) -> EngineSettings:
         idempotence_window_ns=engine.idempotence_window_s * 10**9,
         clock_step_max_ns=settings.clock.max_step_ms * 10**6,
         rules=OrderRules(order.max_outstanding_replaces, order.replace_unacked, order.replace_filled),
+        commit=journal.trading.commit,
+        wal_bytes=journal.trading.wal_bytes,
+        risk=risk_at_birth(settings),
+    )
+
+
+def risk_at_birth(settings: Settings) -> RiskLimit | None:
+    """The limits that a new journal begins with; None where the configuration sets none."""
+    risk = settings.risk
+    if risk == type(risk)():
+        return None
+
+    def scaled(text: str) -> int | None:
+        return parse_decimal(text, 8) if text else None
+
+    return RiskLimit(
+        scaled(risk.max_order_qty),
+        scaled(risk.max_order_notional),
+        scaled(risk.px_collar),
+        scaled(risk.max_position),
+        risk.max_open_orders or None,
+        scaled(risk.max_gross_notional),
+        risk.duplicate_window_ms or None,
+        risk.messages_per_second or None,
+        risk.mark_age_max_ms,
     )
 
 
@@ -101,8 +128,14 @@ class Ledger:
             position_row=position_row,
             publish_format=doors.publish_format,
         )
-        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher)
+        reserve = Reserve(
+            directory.path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low
+        )
+        reserve.open()
+        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher, reserve=reserve)
         engine.open(trio.lowlevel.current_trio_token())
+        for torn in engine.torn_ends:
+            self._say(torn)
         # What recovery built lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -137,6 +170,11 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    def _tell_space_low(self, free_bytes: int) -> None:
+        self._say(
+            f"SPACE LOW: {free_bytes:,} bytes free at {self._data}: no new orders until there is room, then start again"
+        )
 
     async def _tell_failure(self, engine: Engine) -> None:
         await engine.wait_failed()

@@ -159,6 +159,7 @@ def book_row(book: Book, instrument: Instrument, depth: int) -> Row:
         "bid_levels": len(book.bids),
         "ask_levels": len(book.asks),
         "kept_deltas": len(book.buffer),
+        **({"resting_orders": len(book.resting.orders)} if book.resting is not None else {}),
         "last_trade": None
         if trade is None
         else {

@@ -1,32 +1,31 @@
-"""What every Commit promises, whatever it writes to. A new implementation joins by a line in COMMITS."""
+"""What every Commit promises, whatever it writes to. A new implementation joins in `make_commit` and COMMIT_MODES."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from journals import frames_after
+from journals import COMMIT_MODES, frames_after, make_commit
 from ledger.journal import (
     Commit,
     DataDirectory,
     JournalDirectory,
     JournalReader,
-    LmdbCommit,
     chain_frame,
     create_or_open,
 )
 from ledger.journal.frame import FrameDraft
 
 CommitMaker = Callable[[JournalDirectory], Commit]
-COMMITS: dict[str, CommitMaker] = {"lmdb": LmdbCommit}
 
 
-@pytest.fixture(params=sorted(COMMITS))
+@pytest.fixture(params=COMMIT_MODES)
 def make(request: pytest.FixtureRequest) -> CommitMaker:
-    return COMMITS[request.param]
+    return partial(make_commit, request.param)
 
 
 @pytest.fixture
@@ -105,3 +104,34 @@ def test_one_thread_may_open_and_another_commit(make: CommitMaker, data: DataDir
     assert commit.head == frames[-1].head
     assert commit.check_readers() == 0
     commit.close()
+
+
+def test_settled_is_never_above_the_head_and_equals_it_after_reopening(
+    make: CommitMaker, data: DataDirectory
+) -> None:
+    commit = make(data.journal("trading", 0))
+    frames = frames_after(commit.open(), [3] * 30)
+    for frame in frames:
+        commit.commit([frame])
+        assert commit.settled.seq <= commit.head.seq == frame.last_seq
+    commit.close()
+    again = make(data.journal("trading", 0))
+    assert again.open() == again.settled == frames[-1].head
+    again.close()
+
+
+def test_the_other_mode_goes_on_where_this_one_ended(
+    make: CommitMaker, data: DataDirectory, tmp_path: Path
+) -> None:
+    everything = []
+    for maker in (make, partial(make_commit, "lmdb"), make, partial(make_commit, "wal"), make):
+        commit = maker(data.journal("trading", 0))
+        frames = frames_after(commit.open(), [2, 5])
+        for frame in frames:
+            commit.commit([frame])
+        everything += frames
+        commit.close()
+    data.close()
+    with JournalReader(tmp_path / "data", "trading", 0) as reader:
+        assert list(reader.frames()) == everything
+        assert reader.settled() == reader.head() == everything[-1].head

@@ -1,6 +1,6 @@
 """A child that writes a journal until it is killed; a line `SEQ CHAIN` for each frame that was acknowledged.
 
-python journal_writer.py DIR JOURNAL SEED [--frames N] [--file-bytes-max B]
+python journal_writer.py DIR JOURNAL SEED [--commit MODE] [--frames N] [--file-bytes-max B]
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from journals import START_NS, events
-from ledger.journal import Frame, FrameDraft, Head, LmdbCommit, StorageError, WriterThread, create_or_open
+from journals import START_NS, events, make_commit
+from ledger.journal import Frame, FrameDraft, Head, StorageError, WriterThread, create_or_open
 
 SEGMENT_BYTES_MAX = 128 * 1024
 
@@ -23,13 +23,20 @@ def main() -> int:
     parser.add_argument("directory")
     parser.add_argument("journal")
     parser.add_argument("seed", type=int)
+    parser.add_argument("--commit", default="lmdb")
+    parser.add_argument("--wal-bytes", type=int, default=64 * 1024)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--file-bytes-max", type=int)
     chosen = parser.parse_args()
     if chosen.file_bytes_max:
         resource.setrlimit(resource.RLIMIT_FSIZE, (chosen.file_bytes_max, chosen.file_bytes_max))
     data = create_or_open(chosen.directory, partitions=1, command="test")
-    commit = LmdbCommit(data.journal(chosen.journal, 0), segment_bytes_max=SEGMENT_BYTES_MAX)
+    commit = make_commit(
+        chosen.commit,
+        data.journal(chosen.journal, 0),
+        segment_bytes_max=SEGMENT_BYTES_MAX,
+        wal_bytes=chosen.wal_bytes,
+    )
     head = commit.open()
     print(f"{head.seq} {head.chain_hash.hex()}", flush=True)
     gate = threading.Semaphore(1 if chosen.journal == "trading" else 32)

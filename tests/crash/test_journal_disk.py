@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from journals import frames_after, write_journal
+from full_disk import mounted
+from journals import COMMIT_MODES, frames_after, make_commit, write_journal
 from ledger.journal import (
     Frame,
     JournalReader,
-    LmdbCommit,
     Refused,
     StorageError,
     create_or_open,
@@ -23,25 +23,16 @@ from ledger.journal import (
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one mebibyte."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
+    with mounted(tmp_path / "disk", 1024 * 1024) as path:
+        yield path
 
 
-def test_a_full_disk_ends_the_writing_and_loses_nothing(disk: Path) -> None:
+@pytest.mark.parametrize("mode", COMMIT_MODES)
+def test_a_full_disk_ends_the_writing_and_loses_nothing(disk: Path, mode: str) -> None:
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(300 * 1024))
     data = create_or_open(disk / "data", partitions=1)
-    commit = LmdbCommit(data.journal("trading", 0), segment_bytes_max=128 * 1024)
+    commit = make_commit(mode, data.journal("trading", 0), segment_bytes_max=128 * 1024, wal_bytes=32 * 1024)
     frames = frames_after(commit.open(), [5] * 200, size=800)
     durable: list[Frame] = []
 
@@ -61,8 +52,23 @@ def test_a_full_disk_ends_the_writing_and_loses_nothing(disk: Path) -> None:
     with JournalReader(disk / "data", "trading", 0) as reader:
         assert list(reader.frames()) == durable
     assert verify(disk / "data").ok
-    more = write_journal(disk / "data", [5])
+    more = write_journal(disk / "data", [5], mode=mode, wal_bytes=32 * 1024)
     assert more[0].previous_hash == durable[-1].chain_hash
+
+
+def test_a_disk_without_room_for_the_wal_refuses_the_start_and_leaves_nothing_half_made(disk: Path) -> None:
+    frames = write_journal(disk / "data", [1, 2])
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(600 * 1024))
+    data = create_or_open(disk / "data", partitions=1)
+    commit = make_commit("wal", data.journal("trading", 0), wal_bytes=512 * 1024)
+    with pytest.raises(StorageError, match=r"preallocating .* free space on that disk"):
+        commit.open()
+    assert not list((disk / "data/trading/0/wal").iterdir())
+    data.close()
+    assert verify(disk / "data").heads[0].head == frames[-1].head
+    ballast.unlink()
+    write_journal(disk / "data", [5], mode="wal")
 
 
 def test_a_disk_too_full_for_a_birth_is_named(disk: Path) -> None:

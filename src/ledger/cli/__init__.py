@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "simulate": "trade against a seeded venue and compare the ledger with books kept beside it",
     "send": "send commands as JSON, print the answers",
     "cancel": "ask the venue to cancel orders",
+    "kill": "engage and release the kill switch, and say what is engaged",
+    "limits": "show and set risk limits",
     "status": "one line and an exit code: ready, or why not",
     "show": "head, orders, fills, positions, book and everything else that can be asked",
     "replay": "fold a journal again, offline",
@@ -25,8 +27,6 @@ COMMANDS: Final = {
 }
 """Each is `app` in the module of its name."""
 PLANNED: Final = (
-    "kill",
-    "limits",
     "adjust",
     "transfer",
     "why",

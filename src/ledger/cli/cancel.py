@@ -1,4 +1,8 @@
-"""`ledger cancel`: ask the venue to cancel orders; says which, and why it was done stands in the journal."""
+"""`ledger cancel`: ask the venue to cancel orders; says which, and why it was done stands in the journal.
+
+Orders that are named, or listed with --open, get a CancelOrder each. A scope alone is one MassCancel: the ledger
+refuses new orders of the scope until every open one has been asked for, and a restart goes on with it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,21 @@ import uuid_utils
 from cyclopts import App, Parameter
 
 from ledger.cli.exits import GOOD, REFUSED, refused
-from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, where
+from ledger.cli.mass_cancelling import followed, told
+from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, Where, where
 from ledger.cli.output import print_json
+from ledger.cli.scopes import (
+    Account,
+    All,
+    Exchange,
+    Session,
+    Strategy,
+    Trader,
+    operator,
+    reason_for,
+    scope_of,
+    scope_words,
+)
 from ledger.cli.talk import Talk
 from ledger.errors import Rejected
 
@@ -25,9 +42,14 @@ CLAIM_MAX: Final = 256
 @app.default
 def cancel(
     *orders: str,
-    symbol: Annotated[str, Parameter(help="Of the client_order_ids; or only this symbol, with --open.")] = "",
+    symbol: Annotated[str, Parameter(help="Of the client_order_ids; or only this symbol.")] = "",
     open: Annotated[bool, Parameter(help="Every open order that the filters leave.", negative=())] = False,  # noqa: A002
-    strategy: Annotated[str, Parameter(help="With --open: only this strategy.")] = "",
+    strategy: Strategy = "",
+    everything: All = False,
+    account: Account = "",
+    exchange: Exchange = "",
+    trader: Trader = "",
+    session: Session = "",
     reason: Reason = "",
     as_json: Json = False,
     connect: Connect = "",
@@ -35,12 +57,22 @@ def cancel(
     config: ConfigFile = None,
     sets: Sets = None,
 ) -> int:
-    """Cancel ORDER..., each an order_id such as 0-123, or a client_order_id with --symbol; or all with --open.
+    """Cancel ORDER..., each an order_id such as 0-123, or a client_order_id with --symbol; or those of a scope.
 
-    Exit 2 if the ledger refused one; the others are asked for all the same.
+    A scope is --all, --account, --strategy, --symbol, --exchange, --trader or --session. --open with --strategy
+    or --symbol asks order by order instead. Exit 2 if the ledger refused one; the others are asked for all the same.
     """
-    if bool(orders) == open:
+    rest = {"account": account, "exchange": exchange, "trader": trader, "session": session}
+    if (orders or open) and (everything or any(rest.values())):
+        return refused("name the orders, or a scope, not both", "`ledger cancel --help` shows both")
+    if orders and open:
         return refused("name the orders, or give --open (with --strategy or --symbol to narrow it)")
+    if not orders and not open:
+        if not (everything or strategy or symbol or any(rest.values())):
+            return refused("name the orders, or a scope such as --all or --strategy", "or give --open")
+        scope, name = scope_of(everything=everything, strategy=strategy, symbol=symbol, **rest)
+        place = where(connect, data, config, sets)
+        return _mass_cancel(place, scope, name, reason_for("a cancel", reason), as_json=as_json)
     reason = reason or _asked()
     if not reason:
         return refused("a cancel needs a reason", 'add --reason "why"')
@@ -56,6 +88,22 @@ def cancel(
     else:
         _echo(rows, answers, reason)
     return GOOD if all(answer["type"] == "Committed" for answer in answers) else REFUSED
+
+
+def _mass_cancel(place: Where, scope: str, name: str, reason: str, *, as_json: bool) -> int:
+    command = {"type": "MassCancel", "command_id": str(uuid_utils.uuid7()), "scope": scope, "name": name}
+    with Talk(place) as talk:
+        message = {**command, "reason": reason, "on_behalf_of": operator()}
+        answer = next(talk.send("commands", [message]))
+        if answer["type"] != "Committed":
+            return refused(f"{answer['name']}: {answer['detail']}")
+        row = followed(talk, "place", answer["place"])
+    if as_json:
+        print_json({**answer, "cancels": row["cancels"], "complete": row["complete"]})
+    else:
+        print(f"mass cancel of {scope_words(scope, name)} at {answer['place']}, because: {reason}")
+        print(told(row))
+    return GOOD
 
 
 def _asked() -> str:

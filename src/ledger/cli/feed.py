@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, final
 
 import msgspec
 from cyclopts import App, Parameter
+from msgspec import Struct
 
+from ledger import feeds as venues
 from ledger.cli.exits import DIFFERENCE, GOOD, refused
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Sets, Where, where
 from ledger.cli.output import print_json
 from ledger.cli.progress import Progress
-from ledger.feeds import Checked, Fed, check, feed, files
+from ledger.feeds import (
+    CaptureError,
+    Checked,
+    Fed,
+    Recording,
+    check_binance,
+    check_kraken,
+    check_lobster,
+    feed,
+    files,
+)
 
 app = App(
     name="ledger feed", help="Send a capture of a venue to a running ledger, or check it.", version_flags=[]
@@ -27,8 +40,34 @@ Speed = Annotated[
 ]
 Check = Annotated[
     bool,
-    Parameter(help="No ledger: fold the capture and compare it with the venue's best prices.", negative=()),
+    Parameter(help="No ledger: fold the capture and compare it with what the venue shipped.", negative=()),
 ]
+Pair = Annotated[
+    str, Parameter(help="The one pair of the capture that is meant, or a name for the only one; default all.")
+]
+Messages = Annotated[Path, Parameter(help="The message file.")]
+Book = Annotated[Path, Parameter(help="The book file: the book after each message.")]
+Day = Annotated[
+    str, Parameter(help="The session's day, YYYY-MM-DD; by default from the message file's name.")
+]
+
+
+@final
+class _Words(Struct, frozen=True):
+    """How a check is told."""
+
+    compared: str
+    nothing: str
+
+
+_QUOTES: Final = _Words(
+    "best prices compared at {} update numbers",
+    "the capture has no bookTicker at an update number of its depth stream",
+)
+_SUMS: Final = _Words(
+    "checksums compared after {} updates", "the capture has no update with a checksum after a snapshot"
+)
+_ROWS: Final = _Words("books compared at {} rows", "the capture has no row")
 
 
 @app.command
@@ -45,31 +84,88 @@ def binance(
 ) -> int:
     """Captures of Binance's combined streams, spot or USD-M: FILES (.gz, .zip or plain) in order, or a directory.
 
-    What the ledger has already is skipped, so a feed that was stopped goes on. With --check: exit 1 on a difference.
+    What the ledger has already is skipped, so a feed that was stopped goes on. With --check: the book is compared
+    with the venue's best prices; exit 1 on a difference.
     """
-    if not paths:
-        return refused("no capture is named", "ledger feed binance FILE...")
-    if speed < 0:
-        return refused(f"--speed {speed:g} is negative", "1 is the capture's own time, 0 as fast as it goes")
+    fault = _fault(paths, speed, "ledger feed binance FILE...")
+    if fault is not None:
+        return fault
     captures = files(paths)
     if check:
-        return _checked(captures, symbol, as_json)
-    return _fed(captures, symbol, speed, where(connect, data, config, sets), as_json)
+        return _checked(check_binance(captures, symbol), _QUOTES, as_json)
+    recordings = venues.binance.recordings(captures, symbol)
+    return _fed(recordings, speed, where(connect, data, config, sets), as_json)
 
 
 @app.command
-def kraken(*_paths: Path) -> int:
-    """Not built yet."""
-    return refused("feed kraken is not built yet", "CHANGELOG.md says what is")
+def kraken(
+    *paths: Path,
+    symbol: Pair = "",
+    speed: Speed = 0.0,
+    check: Check = False,
+    as_json: Json = False,
+    connect: Connect = "",
+    data: Data = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> int:
+    """Captures of Kraken's WebSocket v1 books, one or many pairs: FILES (.gz, .zip or plain) in order, or a directory.
+
+    What the ledger has already is skipped, so a feed that was stopped goes on. With --check: the book is compared
+    with the venue's checksum after every update; exit 1 on a difference.
+    """
+    fault = _fault(paths, speed, "ledger feed kraken FILE...")
+    if fault is not None:
+        return fault
+    captures = files(paths, venues.kraken.began)
+    if check:
+        return _checked(check_kraken(captures, symbol), _SUMS, as_json)
+    recordings = venues.kraken.recordings(captures, symbol)
+    return _fed(recordings, speed, where(connect, data, config, sets), as_json)
 
 
 @app.command
-def lobster(*_paths: Path) -> int:
-    """Not built yet."""
-    return refused("feed lobster is not built yet", "CHANGELOG.md says what is")
+def lobster(
+    *,
+    messages: Messages,
+    book: Book,
+    symbol: Symbol = "",
+    date: Day = "",
+    speed: Speed = 0.0,
+    check: Check = False,
+    as_json: Json = False,
+    connect: Connect = "",
+    data: Data = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> int:
+    """A LOBSTER pair, message file and book file (.gz, .zip or plain): a book by single orders.
+
+    What the ledger has already is skipped, so a feed that was stopped goes on. With --check: the book is compared
+    with every row of the book file; exit 1 on a difference.
+    """
+    fault = _fault((messages, book), speed, "")
+    if fault is not None:
+        return fault
+    for path in (messages, book):
+        if not path.is_file():
+            raise CaptureError(f"{path}: no such file", "name a message file and its book file")
+    pair = venues.lobster.inspect(messages, book, symbol, date)
+    if check:
+        return _checked(check_lobster(pair), _ROWS, as_json)
+    return _fed(venues.lobster.recordings(pair), speed, where(connect, data, config, sets), as_json)
 
 
-def _fed(captures: list[Path], symbol: str, speed: float, place: Where, as_json: bool) -> int:
+def _fault(paths: Sequence[Path], speed: float, usage: str) -> int | None:
+    """The exit code of a command that cannot be meant; None for a good one."""
+    if not paths:
+        return refused("no capture is named", usage)
+    if speed < 0:
+        return refused(f"--speed {speed:g} is negative", "1 is the capture's own time, 0 as fast as it goes")
+    return None
+
+
+def _fed(recordings: list[Recording], speed: float, place: Where, as_json: bool) -> int:
     import trio
 
     from ledger.cli.client_door import open_door
@@ -78,7 +174,7 @@ def _fed(captures: list[Path], symbol: str, speed: float, place: Where, as_json:
         progress = Progress("feeding")
         try:
             async with open_door(place) as door:
-                return await feed(captures, door, symbol=symbol, speed=speed, progress=progress.at)
+                return await feed(recordings, door, speed=speed, progress=progress.at)
         finally:
             progress.end()
 
@@ -100,19 +196,18 @@ async def _timed(run: Any) -> tuple[Fed, float]:
     return await run(), trio.current_time() - began
 
 
-def _checked(captures: list[Path], symbol: str, as_json: bool) -> int:
-    checked = check(captures, symbol)
+def _checked(checked: Checked, words: _Words, as_json: bool) -> int:
     if as_json:
         print_json({**msgspec.to_builtins(checked), "ok": checked.sound})
     else:
-        _tell(checked)
+        _tell(checked, words)
     return GOOD if checked.sound else DIFFERENCE
 
 
-def _tell(checked: Checked) -> None:
+def _tell(checked: Checked, words: _Words) -> None:
     print(
-        f"{checked.source}: {checked.messages:,} messages; best prices compared at {checked.compared:,} "
-        f"update numbers, equal at {checked.equal:,}"
+        f"{checked.source}: {checked.messages:,} messages; {words.compared.format(f'{checked.compared:,}')}, "
+        f"equal at {checked.equal:,}"
     )
     first = checked.first_difference
     if first is not None:
@@ -120,6 +215,4 @@ def _tell(checked: Checked) -> None:
         if first.ours is not None:
             print(f"  ours  {first.ours}\n  venue {first.venue}")
     elif not checked.compared:
-        print(
-            "nothing could be compared: the capture has no bookTicker at an update number of its depth stream"
-        )
+        print(f"nothing could be compared: {words.nothing}")

@@ -137,7 +137,7 @@ def state_row(directory: Path, replayed: dict[str, Replayed]) -> dict[str, Any]:
         trading=trading,
         market=market,
         places={name: (it.head.epoch, it.head.seq, it.head.recorded_at_ns) for name, it in replayed.items()},
-        settled={name: it.head.seq for name, it in replayed.items()},
+        settled={name: it.settled_seq for name, it in replayed.items()},
         ready=False,
         why="folded from the journal, not asked of a running ledger",
     )

@@ -13,6 +13,7 @@ from ledger.cli.exits import refused
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Sets, where
 from ledger.cli.output import coloured, lines_of, print_csv, print_json, shown, table
 from ledger.cli.talk import Talk
+from ledger.domain.limit import VALUES
 from ledger.errors import Rejected
 
 app = App(name="ledger show", help="Show what a running ledger knows.", version_flags=[])
@@ -72,8 +73,16 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "anomalies": ("place", "severity", "kind", "open", "symbol", "order_id", "detail"),
     "sources": ("journal", "source", "source_epoch", "source_seq", "gaps"),
 }
+_WIDE: Final = ("open_orders", "gross_notional", "reason")
+COLUMNS_OF_CONTROL: Final = {
+    "limits": ("scope", "name", *VALUES, *_WIDE),
+    "kills": ("engagement", "scope", "name", "engaged", "cancels", "actor", "reason"),
+    "trading_states": ("scope", "name", "state", "actor", "reason"),
+    "mass_cancels": ("place", "scope", "name", "complete", "cancels", "actor", "reason"),
+}
+COLUMNS.update(COLUMNS_OF_CONTROL)
 SINGLE: Final = ("head", "order", "position", "book")
-PLANNED: Final = ("limits", "sessions", "actors")
+PLANNED: Final = ("sessions", "actors")
 KEY_OF: Final = {"order": "order_id", "book": "symbol", "position": "symbol"}
 """What the second word means."""
 

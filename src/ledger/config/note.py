@@ -33,6 +33,10 @@ FORMS: dict[str, tuple[str, str]] = {
     "endpoint": (r"tcp://[^:/\s]+:" + PORT, 'an endpoint such as "tcp://127.0.0.1:5555"'),
     "address": (r"[^:/\s]+:" + PORT, 'an address such as "kafka1:9092"'),
     "save": (r"[1-9]\d* [1-9]\d*", 'seconds and changes such as "900 1"'),
+    "limit": (
+        r"|\d{1,10}(\.\d{1,8})?",
+        'a number of at most 8 digits after the point, such as "2500.5", or "" for no limit',
+    ),
     "name": (r"\S{1,64}", "a name of 1 to 64 characters without white space"),
     "book key": (
         r"[^{}\s]*\{symbol\}[^{}\s]*\{side\}[^{}\s]*",

@@ -176,6 +176,8 @@ def sizes_that_fit(configured: Configured) -> Iterator[Finding]:
     journal = configured.settings.journal
     if not journal.data.strip():
         yield Finding("journal.data", "expected a directory, found nothing", refuse=True)
+    if journal.trading.wal_bytes % 4096:
+        yield Finding("journal.trading.wal_bytes", "expected whole pages of 4096 bytes", refuse=True)
     for name, log in {"trading": journal.trading, "market": journal.market}.items():
         # LMDB needs room for its own pages beside the frames; past the map a commit fails.
         if log.map_size_bytes < log.segment_bytes_max + log.segment_bytes_max // 4:

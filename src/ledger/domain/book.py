@@ -3,7 +3,9 @@
 EMPTY until a snapshot; LIVE while the source's numbers are unbroken since it; STALE after a gap, a negative size or
 a wrong checksum, until a snapshot bridges the deltas that were kept meanwhile. Deltas are kept, bounded, while the
 book is EMPTY or STALE. No mark is given unless the book is LIVE, two-sided and not crossed; the last valid one stays
-readable, flagged stale. A book is changed in place, by `evolve` only; `decide` (book_decide) looks first.
+readable, flagged stale. A book is changed in place, by `evolve` only; `decide` (book_decide) looks first. Where the
+venue shows single orders, the book knows which of them hold its levels (resting); while it is not LIVE their messages
+are not held back, since a snapshot of levels says nothing about orders: it must contain them.
 """
 
 from __future__ import annotations
@@ -11,15 +13,18 @@ from __future__ import annotations
 from typing import Final, final
 
 from ledger.domain.continuity import Delta, follows, precedes
-from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
+from ledger.domain.enums import BookFault, BookSource, BookStatus, Side, TradingPhase
 from ledger.domain.events import (
     BookDeltaApplied,
     BookEvent,
+    BookOrderApplied,
     BookSnapshotApplied,
     MarketQuoted,
     MarketTraded,
 )
+from ledger.domain.facts import BookOrder
 from ledger.domain.ladder import ASK, BID, Ladder
+from ledger.domain.resting import Resting
 
 BUFFER_MAX: Final = 10_000
 """Deltas kept while EMPTY or STALE; beyond it the oldest go, and the next snapshot must be newer."""
@@ -44,6 +49,7 @@ class Book:
         "last_update",
         "phase",
         "quote",
+        "resting",
         "source",
         "source_epoch",
         "statistics",
@@ -70,7 +76,10 @@ class Book:
         """Who sent the last snapshot, in which run."""
         self.source_epoch = 0
         self.buffer: dict[int, BookDeltaApplied | None] = {}
-        """Deltas kept, by last_update, in the order they came; None stands for one with a negative size."""
+        """Deltas kept, by last_update, in the order they came; None stands for one with a negative size, and for a
+        message about one order: a snapshot must contain it."""
+        self.resting: Resting | None = None
+        """The single orders known; None where the venue has shown none."""
         self.bad_prices: set[int] = set()
         self.trade: MarketTraded | None = None
         self.quote: MarketQuoted | None = None
@@ -120,6 +129,8 @@ def evolve(
         book.statistics.trades += 1
     elif type(event) is BookSnapshotApplied:
         _snapshot(book, event, recorded_at_ns)
+    elif type(event) is BookOrderApplied:
+        _order(book, event, recorded_at_ns, buffer_max)
     else:
         book.phase = event.phase
     at = event.event_time_ns
@@ -146,6 +157,13 @@ def continues(book: Book, delta: Delta) -> bool:
     if delta.continuity is BookSource.UNNUMBERED:  # only the run of the sender vouches for it
         return delta.source_epoch == book.source_epoch and delta.source == book.source
     return follows(delta, book.last_update, fresh=book.fresh)
+
+
+def continues_with(book: Book, order: BookOrder | BookOrderApplied) -> bool:
+    """Whether a message about one order that the book does not contain is the next one."""
+    if order.continuity is BookSource.UNNUMBERED:
+        return order.source_epoch == book.source_epoch and order.source == book.source
+    return order.update == book.last_update + 1
 
 
 def is_crossed(book: Book) -> bool:
@@ -201,16 +219,39 @@ def _delta(book: Book, event: BookDeltaApplied, recorded_at_ns: int, buffer_max:
         _set_stale(book)
 
 
+def _order(book: Book, event: BookOrderApplied, recorded_at_ns: int, buffer_max: int) -> None:
+    if book.status is not _LIVE or event.fault is not BookFault.NONE or not continues_with(book, event):
+        _hold(book, event.update, event.continuity, None, buffer_max)
+        if book.status is _LIVE:
+            _set_stale(book)
+        return
+    if book.resting is None:
+        book.resting = Resting()
+    side, px, grows = book.resting.apply(event.action, event.order_ref, event.side, event.px, event.qty)
+    ladder = book.bids if side is Side.BUY else book.asks
+    ladder.apply(((px, max(0, ladder.sizes.get(px, 0) + grows)),))
+    _count(book, event.update, event.bad_prices)
+    _settle(book, recorded_at_ns)
+
+
 def _apply(book: Book, event: BookDeltaApplied) -> None:
+    if book.resting is not None:
+        for side, levels in ((Side.BUY, event.bids), (Side.SELL, event.asks)):
+            for px, _ in levels:
+                book.resting.forget(side, px)
     if event.bids:
         book.bids.apply(event.bids)
     if event.asks:
         book.asks.apply(event.asks)
-    book.last_update = event.last_update
+    _count(book, event.last_update, event.bad_prices)
+
+
+def _count(book: Book, update: int, bad_prices: tuple[int, ...]) -> None:
+    book.last_update = update
     book.fresh = False
     book.statistics.deltas += 1
-    if event.bad_prices:
-        book.bad_prices.update(event.bad_prices)
+    if bad_prices:
+        book.bad_prices.update(bad_prices)
 
 
 def _settle(book: Book, recorded_at_ns: int) -> None:
@@ -228,10 +269,16 @@ def _settle(book: Book, recorded_at_ns: int) -> None:
 
 
 def _keep(book: Book, event: BookDeltaApplied, kept: BookDeltaApplied | None, buffer_max: int) -> None:
+    _hold(book, event.last_update, event.continuity, kept, buffer_max)
+
+
+def _hold(
+    book: Book, number: int, continuity: BookSource, kept: BookDeltaApplied | None, buffer_max: int
+) -> None:
     """Hold a delta back for the next snapshot; one without a number cannot be placed after it, so is not held."""
-    if event.continuity is BookSource.UNNUMBERED:
+    if continuity is BookSource.UNNUMBERED:
         return
-    book.buffer[event.last_update] = kept
+    book.buffer[number] = kept
     book.statistics.buffered += 1
     while len(book.buffer) > buffer_max:
         del book.buffer[next(iter(book.buffer))]
@@ -244,6 +291,7 @@ def _snapshot(book: Book, event: BookSnapshotApplied, recorded_at_ns: int) -> No
     chain, rest = bridge(book.buffer, event)
     book.bids = Ladder(BID, event.bids)
     book.asks = Ladder(ASK, event.asks)
+    book.resting = None
     book.bad_prices = set(event.bad_prices)
     book.last_update = event.last_update
     book.continuity = event.continuity

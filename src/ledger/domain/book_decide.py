@@ -12,25 +12,31 @@ from typing import Final, final
 
 from msgspec import Struct
 
-from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, bridge, continues, is_crossed
+from ledger.domain.book_order_decide import decide_order
+from ledger.domain.book_outcome import Decided, record
 from ledger.domain.context import Context, Instrument
 from ledger.domain.continuity import precedes
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
 from ledger.domain.events import (
-    AnomalyRecorded,
     BookDeltaApplied,
-    BookEvent,
     BookSnapshotApplied,
     MarketQuoted,
     MarketTraded,
     PhaseChanged,
 )
-from ledger.domain.facts import BookDelta, BookSnapshot, MarketData, MarketPhase, MarketTrade, Quote
+from ledger.domain.facts import (
+    BookDelta,
+    BookOrder,
+    BookSnapshot,
+    MarketData,
+    MarketPhase,
+    MarketTrade,
+    Quote,
+)
 from ledger.domain.ladder import ASK, BID, Ladder
 from ledger.domain.units import INT64_MAX, Levels
-
-Decided = list[BookEvent | AnomalyRecorded]
 
 _LIVE: Final = BookStatus.LIVE
 _CONTINUOUS: Final = TradingPhase.CONTINUOUS
@@ -70,6 +76,8 @@ def decide(
         return _delta(book, fact, context, checksums)  # type: ignore[arg-type]
     if kind is MarketTrade:
         return [_traded(fact)]  # type: ignore[arg-type]
+    if kind is BookOrder:
+        return decide_order(book, fact, context)  # type: ignore[arg-type]
     if kind is BookSnapshot:
         return _snapshot(book, fact, context, checksums)  # type: ignore[arg-type]
     return _phase(book, fact, context)  # type: ignore[arg-type]
@@ -121,7 +129,7 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context) -> Decided:
         )
     ]
     if book is not None and fact.phase is _CONTINUOUS and book.status is _LIVE and is_crossed(book):
-        _record(events, Anomaly.BOOK_CROSSED, fact, context, "crossed as continuous trading begins")
+        record(events, Anomaly.BOOK_CROSSED, fact, context, "crossed as continuous trading begins")
     return events
 
 
@@ -161,9 +169,9 @@ def _delta(
     if book is not None and book.status is _LIVE:
         if not applies:
             detail = f"{_numbers(fact)} after {book.last_update} leaves a hole"
-            _record(events, Anomaly.BOOK_GAP, fact, context, detail)
+            record(events, Anomaly.BOOK_GAP, fact, context, detail)
         elif not fault and book.phase is _CONTINUOUS and _will_cross(book, fact):
-            _record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {_numbers(fact)}")
+            record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {_numbers(fact)}")
     if fault or bad_prices:
         _record_fault(events, fault, bad_prices, fact, context)
     return events
@@ -234,7 +242,7 @@ def _judge_bridge(
     if rest:
         if book is not None and book.status is BookStatus.EMPTY:
             detail = f"snapshot {event.last_update} is not continued by update {next(iter(rest))}"
-            _record(events, Anomaly.BOOK_GAP, event, context, detail)
+            record(events, Anomaly.BOOK_GAP, event, context, detail)
         return
     for delta in chain:
         bids.apply(delta.bids)
@@ -243,7 +251,7 @@ def _judge_bridge(
     phase = _CONTINUOUS if book is None else book.phase
     bid, ask = bids.best, asks.best
     if phase is _CONTINUOUS and not was_crossed and bid is not None and ask is not None and bid > ask:
-        _record(events, Anomaly.BOOK_CROSSED, event, context, f"after snapshot {event.last_update}")
+        record(events, Anomaly.BOOK_CROSSED, event, context, f"after snapshot {event.last_update}")
 
 
 def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple[int, ...]]:
@@ -301,29 +309,13 @@ def _record_fault(
     context: Context,
 ) -> None:
     if fault is BookFault.NEGATIVE_SIZE:
-        _record(events, Anomaly.BOOK_NEGATIVE_SIZE, fact, context, f"{_numbers(fact)} is set aside")
+        record(events, Anomaly.BOOK_NEGATIVE_SIZE, fact, context, f"{_numbers(fact)} is set aside")
     elif fault is BookFault.CHECKSUM:
-        _record(
+        record(
             events, Anomaly.BOOK_CHECKSUM, fact, context, f"{_numbers(fact)}: the venue says {fact.checksum}"
         )
     if bad_prices:
-        _record(events, Anomaly.BOOK_BAD_PRICE, fact, context, f"{_numbers(fact)}: px {bad_prices[0]}")
-
-
-def _record(
-    events: Decided, kind: Anomaly, about: MarketData | BookSnapshotApplied, context: Context, detail: str
-) -> None:
-    """Add the anomaly beside the event that stands first."""
-    events.append(
-        AnomalyRecorded(
-            kind.value,
-            SEVERITY[kind],
-            0,
-            about.symbol,
-            context.next_seq,
-            f"{about.exchange}/{about.symbol}: {detail}",
-        )
-    )
+        record(events, Anomaly.BOOK_BAD_PRICE, fact, context, f"{_numbers(fact)}: px {bad_prices[0]}")
 
 
 def _numbers(fact: BookDelta | BookSnapshot) -> str:

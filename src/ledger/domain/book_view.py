@@ -51,7 +51,7 @@ def is_locked(book: Book) -> bool:
 
 
 def digest_items(book: Book) -> Iterator[tuple[bytes, bytes]]:
-    """(key, state) of everything the book holds: one header, one item a level, one a delta kept.
+    """(key, state) of everything the book holds: one header, one item a level, one a delta kept, one an order.
 
     The same journaled history gives the same items, however it was batched; their order has no meaning. Names hold
     no `|`, so that no two entities share a key.
@@ -62,6 +62,9 @@ def digest_items(book: Book) -> Iterator[tuple[bytes, bytes]]:
     yield from _ladder_items(f"{name}|ask|", book.asks)
     for number, delta in book.buffer.items():
         yield f"{name}|kept|{number}".encode(), b"" if delta is None else _ENCODER.encode(delta)
+    if book.resting is not None:
+        for order_ref, order in book.resting.orders.items():
+            yield f"{name}|order|{order_ref}".encode(), _ENCODER.encode(order)
 
 
 def _header(book: Book) -> tuple[object, ...]:

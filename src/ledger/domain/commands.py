@@ -11,6 +11,7 @@ from typing import Final, final
 
 from msgspec import Struct
 
+from ledger.domain.control_commands import CONTROL_COMMANDS, ControlCommand
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
 from ledger.domain.units import (
     Account,
@@ -124,6 +125,13 @@ class ReplaceOrder(Struct, frozen=True, array_like=True, gc=False, tag=12):
     on_behalf_of: Text = ""
 
 
-Command = DefineInstrument | DefineStrategy | SubmitOrder | CancelOrder | ReplaceOrder
-COMMANDS: Final = (DefineInstrument, DefineStrategy, SubmitOrder, CancelOrder, ReplaceOrder)
+Command = DefineInstrument | DefineStrategy | SubmitOrder | CancelOrder | ReplaceOrder | ControlCommand
+COMMANDS: Final = (
+    DefineInstrument,
+    DefineStrategy,
+    SubmitOrder,
+    CancelOrder,
+    ReplaceOrder,
+    *CONTROL_COMMANDS,
+)
 """Every command there is, in tag order."""

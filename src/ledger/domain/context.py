@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from msgspec import Struct
 
 from ledger.domain.codes import Code
 from ledger.domain.units import Decimal8, Px, Qty
 from ledger.domain.values import format_decimal
+
+if TYPE_CHECKING:
+    from ledger.domain.risk import Surroundings
 
 PARTITION_SHIFT: Final = 48
 """An order_id or fill_id is `partition << 48 | seq`."""
@@ -21,6 +24,8 @@ class Rejection(Struct, frozen=True, gc=False):
     code: Code
     detail: str
     """A sentence that names the field, its value and the cure."""
+    retry_after_ms: int = 0
+    """For codes 1 to 9: when to send it again; 0 where that is of no use."""
 
 
 @final
@@ -71,6 +76,7 @@ class Context:
         "now_ns",
         "partition",
         "received_at_ns",
+        "risk",
         "rules",
         "strategy",
     )
@@ -86,6 +92,7 @@ class Context:
         instrument: Instrument | None = None,
         strategy: Strategy | None = None,
         rules: OrderRules | None = None,
+        risk: Surroundings | None = None,
     ) -> None:
         self.now_ns = now_ns
         """recorded_at_ns of the open frame."""
@@ -97,6 +104,8 @@ class Context:
         self.instrument = instrument
         self.strategy = strategy
         self.rules = rules or OrderRules()
+        self.risk = risk
+        """What risk and control look at; None where nothing limits or restricts any order."""
 
     def qty_text(self, qty: int) -> str:
         """A quantity as a person reads it, at the scale of the instrument of this input."""

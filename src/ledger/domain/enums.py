@@ -198,9 +198,24 @@ class BookFault(IntEnum):
 
     NONE = 0
     NEGATIVE_SIZE = 1
-    """A size below zero: the message is set aside."""
+    """A size below zero, or nothing of an order: the message is set aside."""
     CHECKSUM = 2
     """The book after the message is not the venue's."""
+    ORDER_UNDERFLOW = 3
+    """More was taken from an order than rests there: the message is set aside."""
+    UNKNOWN_ORDER = 4
+    """A message about an order that cannot be in the book, or that is there already: it is set aside."""
+
+
+class OrderAction(IntEnum):
+    """What happened to an order that rests in a venue's book, anybody's (ITCH, LOBSTER)."""
+
+    ADDED = 1
+    REDUCED = 2
+    """Part of it was canceled; its place in the queue stays."""
+    EXECUTED = 3
+    DELETED = 4
+    """All that was left of it was canceled."""
 
 
 class AdjustReason(IntEnum):
@@ -211,3 +226,13 @@ class AdjustReason(IntEnum):
     FUNDING = 3
     OPENING_BALANCE = 4
     MANUAL = 5
+
+
+class TradingState(IntEnum):
+    """What a scope may do."""
+
+    ACTIVE = 0
+    REDUCING = 1
+    """Only orders that reduce a position."""
+    HALTED = 2
+    """No new order."""

@@ -11,12 +11,14 @@ from typing import Final, final
 
 from msgspec import Struct
 
+from ledger.domain.control_events import RiskEvent
 from ledger.domain.enums import (
     BookFault,
     BookSource,
     CancelReason,
     CancelRejectReason,
     Liquidity,
+    OrderAction,
     OrderType,
     Origin,
     Severity,
@@ -117,6 +119,10 @@ class AnomalyRecorded(Struct, frozen=True, array_like=True, gc=False, tag=6):
     ref_seq: Seq = 0
     """The event beside which it was recorded; 0 if the fact itself made none."""
     detail: str = ""
+    source: str = ""
+    """This and what follows: the number of the fact that made this event only, so that it is known as taken."""
+    source_epoch: int = 0
+    source_seq: int = 0
 
 
 @final
@@ -214,6 +220,10 @@ class OrderSubmitted(Struct, frozen=True, array_like=True, gc=False, tag=40):
     trader_id: str = ""
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
+    """Where in the market journal it came from."""
 
 
 @final
@@ -232,6 +242,8 @@ class CancelRequested(Struct, frozen=True, array_like=True, gc=False, tag=41):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    mass_seq: Seq = 0
+    """Of the MassCancelRequested that it is a part of; 0 for a cancel of its own."""
 
 
 @final
@@ -254,6 +266,9 @@ class ReplaceRequested(Struct, frozen=True, array_like=True, gc=False, tag=42):
     received_at_ns: Ns
     session_id: str = ""
     on_behalf_of: str = ""
+    twice_mark: Px | None = None
+    """Twice the reference price that the decision used, None if it used none."""
+    mark_seq: Seq = 0
 
 
 class OrderReported(Struct, frozen=True, array_like=True, gc=False):
@@ -539,6 +554,23 @@ class PhaseChanged(Marketed, frozen=True, tag=104):
     phase: TradingPhase
 
 
+@final
+class BookOrderApplied(Marketed, frozen=True, tag=105):
+    """What happened to one order that rests in the venue's book; it changes the level that the order is part of."""
+
+    update: int
+    action: OrderAction
+    order_ref: str
+    side: Side
+    px: Px
+    qty: Qty
+    continuity: BookSource = BookSource.COUNTED
+    fault: BookFault = BookFault.NONE
+    """Set: not applied, the book is STALE from here on."""
+    bad_prices: tuple[Px, ...] = ()
+    """Its price, if the instrument cannot have it."""
+
+
 ControlEvent = (
     EngineStarted
     | MarketTailLost
@@ -552,6 +584,7 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
+    | RiskEvent
 )
 OrderEvent = (
     OrderSubmitted
@@ -577,7 +610,9 @@ OrderEvent = (
     | OrderAdopted
 )
 PositionEvent = PositionRestated
-BookEvent = BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged
+BookEvent = (
+    BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged | BookOrderApplied
+)
 Event = ControlEvent | OrderEvent | PositionEvent | BookEvent
 EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, PositionRestated, *BookEvent.__args__)
 """Every event there is, in tag order."""

@@ -15,6 +15,7 @@ from ledger.domain.enums import (
     CancelReason,
     CancelRejectReason,
     Liquidity,
+    OrderAction,
     OrderType,
     Side,
     TimeInForce,
@@ -305,6 +306,24 @@ class MarketPhase(MarketFact, frozen=True, tag=64):
     event_time_ns: Ns = 0
 
 
+@final
+class BookOrder(MarketFact, frozen=True, tag=65):
+    """What happened to one order that rests in the venue's book, anybody's; for feeds that show single orders."""
+
+    update: int
+    """The venue's number of the message, for COUNTED."""
+    action: OrderAction
+    order_ref: Text
+    """The venue's name of the order."""
+    side: Side
+    px: Px
+    """Where it rests; once the order is known, its own price counts."""
+    qty: Qty
+    """Added, or taken away."""
+    event_time_ns: Ns = 0
+    continuity: BookSource = BookSource.COUNTED
+
+
 OrderReport = (
     ReportAccepted
     | ReportRejected
@@ -325,7 +344,7 @@ OrderReport = (
     | ReportResumed
     | ReportTriggered
 )
-MarketData = BookSnapshot | BookDelta | MarketTrade | Quote | MarketPhase
+MarketData = BookSnapshot | BookDelta | MarketTrade | Quote | MarketPhase | BookOrder
 Fact = OrderReport | MarketData
 ORDER_REPORTS: Final = OrderReport.__args__
 MARKET_DATA: Final = MarketData.__args__

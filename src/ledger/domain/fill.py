@@ -100,10 +100,11 @@ def find_fills(
     fact: Execution, account: str, get: Callable[[FillKey], FillState | None], exchange: str = ""
 ) -> Fills:
     """Looks up what `decide` needs, following aliases from the referenced id to the fill itself."""
+    if type(fact) is ReportFill:
+        own = get((exchange or fact.exchange, account, fact.symbol, fact.trade_date, fact.execution_id))
+        return Fills(own) if own is not None else NO_FILLS
     keys = fill_keys(fact, account, exchange)
     own = get(keys[0])
-    if len(keys) == 1:
-        return Fills(own) if own is not None else NO_FILLS
     root_key = keys[1]
     root = get(root_key)
     for _ in range(CHAIN_MAX):

@@ -76,6 +76,10 @@ class Ladder:
         kept += [(px, qty) for px, qty in changes.items() if qty]
         return sorted(kept, key=lambda level: -level[0] * self.order)[:count]
 
+    def beyond(self, count: int) -> list[int]:
+        """The prices of the levels that are not among the best `count`, worst first."""
+        return [rank * self.order for rank in self.ranks[: max(0, len(self.ranks) - count)]]
+
     def items(self) -> Iterable[tuple[int, int]]:
         """Every level, in no particular order."""
         return self.sizes.items()

@@ -35,13 +35,13 @@ def fault_of_support(order: SubmitOrder) -> Rejection | None:
         return Rejection(
             Code.UNSUPPORTED, f"order_type {name} is not supported: use MARKET, LIMIT, STOP or STOP_LIMIT"
         )
-    if order.reduce_only:
-        return Rejection(Code.UNSUPPORTED, "reduce_only is not supported: leave it out")
     return None
 
 
 def fault_of_order(order: SubmitOrder, instrument: Instrument, now_ns: int) -> Rejection | None:
     """The first fault of a new order's terms, codes 15 to 28."""
+    if _is_plain(order, instrument):
+        return None
     if order.side_flag is not _NO_FLAG and order.side is not Side.SELL:
         return Rejection(Code.BAD_SIDE, f"side_flag {order.side_flag.name} is for SELL only")
     if order.post_only and order.order_type not in _PRICED:
@@ -55,6 +55,23 @@ def fault_of_order(order: SubmitOrder, instrument: Instrument, now_ns: int) -> R
         or fault_of_prices(order.order_type, order.px, order.stop_px, instrument)
         or fault_of_expiry(order.time_in_force, order.expire_ts, now_ns)
         or _fault_of_display(order, instrument)
+    )
+
+
+def _is_plain(order: SubmitOrder, instrument: Instrument) -> bool:
+    """Whether it is a sound limit order without extras: nearly all are, and one look costs less than six."""
+    px = order.px
+    return (
+        order.order_type is _LIMIT
+        and px is not None
+        and px > 0
+        and px % instrument.tick == 0
+        and 0 < order.qty <= QTY_MAX
+        and order.qty % instrument.lot == 0
+        and order.stop_px is None
+        and not (order.expire_ts or order.display_qty or order.post_only)
+        and order.side_flag is _NO_FLAG
+        and order.time_in_force is not _GTD
     )
 
 

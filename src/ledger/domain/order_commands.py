@@ -25,6 +25,7 @@ from ledger.domain.order_checks import (
 from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
 from ledger.domain.order_table import CELLS, Does
 from ledger.domain.outcome import Repeated
+from ledger.domain.risk import UNRESTRICTED, judge_replace, judge_submit, mark_of
 from ledger.domain.values import format_decimal
 
 Answer = list[e.Event] | Rejection | Repeated
@@ -53,8 +54,12 @@ def decide_submit(owner: OrderState | None, command: SubmitOrder, context: Conte
         detail = f"strategy {command.strategy_id} is not defined: send DefineStrategy first"
         return Rejection(Code.UNKNOWN_STRATEGY, detail)
     refusal = fault_of_order(command, instrument, context.now_ns)
+    risk = context.risk
+    if risk is not None or command.reduce_only:
+        refusal = judge_submit(command, instrument, risk or UNRESTRICTED, refusal)
     if refusal is not None:
         return refusal
+    twice_mark, mark_seq = (None, 0) if risk is None else mark_of(risk)
     return [
         e.OrderSubmitted(
             command.client_order_id,
@@ -80,6 +85,8 @@ def decide_submit(owner: OrderState | None, command: SubmitOrder, context: Conte
             command.trader_id,
             command.session_id,
             command.on_behalf_of,
+            twice_mark,
+            mark_seq,
         )
     ]
 
@@ -230,8 +237,12 @@ def decide_replace(
         or _fault_of_phase(state, command, context)
         or _fault_of_effect(state, command, instrument)
     )
+    risk = context.risk
+    if risk is not None:
+        refusal = judge_replace(state, command, instrument, risk, refusal)
     if refusal is not None:
         return refusal
+    twice_mark, mark_seq = (None, 0) if risk is None else mark_of(risk)
     terms = state.terms
     return [
         e.ReplaceRequested(
@@ -251,6 +262,8 @@ def decide_replace(
             context.received_at_ns,
             command.session_id,
             command.on_behalf_of,
+            twice_mark,
+            mark_seq,
         )
     ]
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ledger.domain import control, order
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
 from ledger.domain.context import PARTITION_SHIFT, Rejection
+from ledger.domain.enums import OrderType
 from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
 from ledger.domain.outcome import Repeated
+from ledger.engine.risk_guard import RiskGuard
 from ledger.fold import Outcome
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
+_MARKET: Final = OrderType.MARKET
 Decided = Sequence[Any] | Rejection | Repeated
 
 
@@ -33,7 +36,9 @@ class CommandTurns:
             SubmitOrder: self._submit,
             CancelOrder: self._change,
             ReplaceOrder: self._change,
+            **partition.control.table(),
         }
+        self._guard = RiskGuard(partition)
 
     def decide(self, command: Any) -> Decided:
         """Events, a Rejection, or what the same request became under another command_id."""
@@ -67,8 +72,15 @@ class CommandTurns:
         fold, context = partition.trading, partition.context
         symbol, first = command.symbol, command.client_order_id
         partition.current = ("order", f"{symbol}/{first}")
-        context.instrument = fold.instruments.get(symbol)
-        context.strategy = fold.strategies.get(command.strategy_id)
+        context.instrument = fold.instruments.states.get(symbol)
+        context.strategy = fold.strategies.states.get(command.strategy_id)
+        context.risk = None
+        if fold.control.guarded or command.reduce_only or command.order_type is _MARKET:
+            account = context.strategy.account if context.strategy is not None else ""
+            about = self._guard.of_submit(command, account)
+            if type(about) is Rejection:
+                return about
+            context.risk = about  # type: ignore[assignment]
         state = fold.orders.get((symbol, first))
         owner = None
         if state is None and partition.is_quarantined():
@@ -83,7 +95,7 @@ class CommandTurns:
         partition = self._partition
         fold, context = partition.trading, partition.context
         symbol = command.symbol
-        context.instrument = fold.instruments.get(symbol)
+        context.instrument = fold.instruments.states.get(symbol)
         context.strategy = None
         key = fold.find_order(symbol, command.orig_client_order_id)
         state = fold.orders.get(key) if key is not None else None
@@ -94,6 +106,12 @@ class CommandTurns:
             return Rejection(Code.QUARANTINED, detail)
         taken = fold.find_order(symbol, command.client_order_id)
         owner = fold.orders.get(taken) if taken is not None else None
+        context.risk = None
         if state is not None:
             self.order_id = state.terms.order_id
+            if type(command) is ReplaceOrder and (fold.control.guarded or state.terms.reduce_only):
+                about = self._guard.of_replace(command, state)
+                if type(about) is Rejection:
+                    return about
+                context.risk = about  # type: ignore[assignment]
         return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]

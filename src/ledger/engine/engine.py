@@ -14,6 +14,7 @@ from typing import Any, Final, final
 import trio
 
 import actors
+from ledger.domain import limit
 from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
 from ledger.engine.describe import VERSION, head_row
@@ -23,9 +24,19 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
 from ledger.engine.recovery import Replayed, first_seq_of_start, replay
-from ledger.engine.settings import CommitOf, EngineSettings, Publisher, lmdb_commit
+from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
+from ledger.engine.space import open_commit, watch_space
 from ledger.fold import MarketFold, TradingFold
-from ledger.journal import Commit, DataDirectory, Frame, Head, JournalFull, StorageError, WriterThread
+from ledger.journal import (
+    Commit,
+    DataDirectory,
+    Frame,
+    Head,
+    JournalFull,
+    Reserve,
+    StorageError,
+    WriterThread,
+)
 from ledger.views import Row
 
 READERS_CHECKED_EVERY_S: Final = 10.0
@@ -46,7 +57,8 @@ class Engine:
         *,
         publisher: Publisher | None = None,
         clock: Callable[[], int] = wall_clock,
-        commit_of: CommitOf = lmdb_commit,
+        commit_of: CommitOf = commit_as_set,
+        reserve: Reserve | None = None,
     ) -> None:
         self.directory = directory
         self.number = partition
@@ -57,6 +69,7 @@ class Engine:
         self._publisher = publisher
         self._clock = clock
         self._commit_of = commit_of
+        self._reserve = reserve
         self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
@@ -116,9 +129,10 @@ class Engine:
         self._begin_epoch(heads["market"])
 
     def _open_commit(self, name: str) -> Head:
-        commit = self._commit_of(self.directory.journal(name, self.number), self.settings)
+        directory = self.directory.journal(name, self.number)
+        commit = open_commit(lambda: self._commit_of(directory, self.settings), self._reserve)
         self._commits[name] = commit
-        return commit.open()
+        return commit.head
 
     def _open_journal(self, name: str, head: Head, epoch: int) -> OpenJournal:
         self._sent[name] = deque()
@@ -146,10 +160,12 @@ class Engine:
 
     def _begin_epoch(self, market_head: Head) -> None:
         started = self.settings.started(self.epoch, VERSION)
-        self.partition.commit_trading([started])
+        born = self.settings.risk if not self.open_trading.durable_seq else None
+        self.partition.commit_trading([started] if born is None else [started, limit.born(born)])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
         self._entities.install()
+        self.partition.control.resume()
         self._after_batch()
 
     # ---- inputs --------------------------------------------------------------------------------------------
@@ -184,8 +200,21 @@ class Engine:
         except StorageError as error:
             self._fail(error)
             return
+        if self.partition.posted:
+            self._queue_posted()
         if self.open_trading.full or self.open_market.full:
             self.dispatcher.pause()
+
+    def _queue_posted(self) -> None:
+        """Queue what the partition tells itself; what finds no room is tried again after the next batch."""
+        posted, self.partition.posted = self.partition.posted, []
+        for message in posted:
+            try:
+                self.dispatcher.submit_nowait([message], urgent=True)
+            except actors.Overloaded:
+                self.partition.posted.append(message)
+            except actors.Stopped:  # the next start goes on with it
+                return
 
     def _send(self, journal: OpenJournal) -> None:
         is_trading = journal is self.open_trading
@@ -262,6 +291,11 @@ class Engine:
     # ---- life ----------------------------------------------------------------------------------------------
 
     @property
+    def torn_ends(self) -> list[str]:
+        """What recovery saw of last frames that were not whole: torn by a crash, or damaged; one sentence each."""
+        return [commit.torn_end for commit in self._commits.values() if commit.torn_end]
+
+    @property
     def failed(self) -> Exception | None:
         """The error that ended the writing, or None."""
         return self._failed
@@ -270,6 +304,8 @@ class Engine:
         """Run turns until `stop`; ready once the new epoch is durable. Raises what a fault of ours escalates."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._check_readers)
+            if self._reserve is not None:
+                nursery.start_soon(watch_space, self._reserve, self.partition, self._fail)
             await self.wait_durable()
             task_status.started()
             try:
@@ -346,20 +382,12 @@ class Engine:
                 trading=trading,
                 market=market,
                 places={
-                    "trading": (
-                        self.open_trading.epoch,
-                        self.open_trading.next_seq - 1,
-                        self.open_trading.now_ns,
-                    ),
-                    "market": (
-                        self.open_market.epoch,
-                        self.open_market.next_seq - 1,
-                        self.open_market.now_ns,
-                    ),
+                    journal.name: (journal.epoch, journal.next_seq - 1, journal.now_ns)
+                    for journal in (self.open_trading, self.open_market)
                 },
-                settled={"trading": self.open_trading.durable_seq, "market": self.open_market.durable_seq},
+                settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,
-                why=partition.read_only,
+                why=partition.read_only or partition.space_low,
             )
         ]
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
 from ledger.domain import order, position
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book_decide import decide as decide_book
+from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
 from ledger.domain.context import Instrument
 from ledger.domain.enums import FillStanding
@@ -47,7 +48,8 @@ from ledger.wire import Misfit, Refused, TextMessage
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
-_EXECUTIONS: Final = (ReportFill, ReportTradeCancel, ReportTradeCorrect)
+_CORRECTIONS: Final = (ReportTradeCancel, ReportTradeCorrect)
+_EXECUTIONS: Final = (ReportFill, *_CORRECTIONS)
 _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
@@ -87,38 +89,41 @@ class FactTurns:
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
         events = self._decide_report(fact)
-        if numbered is None and events and type(events[0]) is FactSuspended:
-            events = []
-        elif numbered is None and events:  # the number was taken, by another fill: never lose one
+        if numbered is None and not any(type(event) is OrderFilled for event in events):
+            events = []  # the same fill again, or one that was judged before
+        elif numbered is None:  # the number was taken, by another fill: never lose one
             what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
             events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
-        if numbered:
-            events = [*events, *numbered]
+        events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
-        self._queue_behind(journal, events)
+        if type(events[0]) is FactSuspended:
+            self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
     def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
         first = events[0]
-        if type(first) is FactSuspended and first.reason == BEHIND:
+        if first.reason == BEHIND:
             self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
 
     def _decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
         partition = self._partition
         fold, context = partition.trading, partition.context
-        instrument = context.instrument = fold.instruments.get(fact.symbol)
+        instrument = context.instrument = fold.instruments.states.get(fact.symbol)
         if instrument is None:
             return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
         if not again and fact.symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
-        key = self._find(fact)
-        state = fold.orders.get(key) if key is not None else None
+        key, state = self._find(fact)
         partition.current = ("order", f"{fact.symbol}/{key[1] if key else fact.client_order_id}")
         if partition.is_quarantined():
             return self._of_quarantined(fact, state)
         if type(fact) in _EXECUTIONS:
+            if (
+                state is None and not fact.account
+            ):  # who claims it says whose account it is, for the fill's key too
+                fact = replace(fact, account=self._account_of(fact))
             found = self._find_fills(fact, state)
             if state is None and found.root is not None and found.root.order:
                 state = fold.orders.get((fact.symbol, found.root.order))
@@ -128,34 +133,38 @@ class FactTurns:
         if isinstance(outcome, Unfit):
             return self._suspend(fact, outcome.reason, encode_message(fact))
         events: list[Any] = outcome  # type: ignore[assignment]
-        if type(fact) is ReportFill and len(events) == 1:
+        if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
         return self._with_positions(events)
 
     def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
         get = self._partition.trading.fills.get
         if state is None:
-            return fills.find_fills(fact, self._account_of(fact), get)
+            return fills.find_fills(fact, fact.account, get)
         return fills.find_fills(fact, state.terms.account, get, state.terms.exchange)
 
     def _account_of(self, fact: Any) -> str:
-        if fact.account:
-            return fact.account
         strategy = self._partition.trading.strategies.get(getattr(fact, "strategy_id", ""))
         return strategy.account if strategy is not None else ""
 
-    def _find(self, fact: Any) -> OrderKey | None:
+    def _find(self, fact: Any) -> tuple[OrderKey | None, OrderState | None]:
+        """The order that a report means, by any of its ids or by the venue's."""
         fold = self._partition.trading
-        symbol, client_order_id = fact.symbol, fact.client_order_id
-        if client_order_id:
-            key = (symbol, client_order_id)
-            if fold.orders.get(key) is not None:
-                return key
-            key = fold.order_of_id.get(key)
+        named = (fact.symbol, fact.client_order_id)
+        if named[1]:
+            state = fold.orders.get(named)
+            if state is not None:
+                return named, state
+            key = fold.order_of_id.get(named)
             if key is not None:
-                return key
+                return key, fold.orders.get(key)
         venue_order_id: str = getattr(fact, "venue_order_id", "")
-        return fold.order_of_venue_id.get((fact.exchange, venue_order_id)) if venue_order_id else None
+        if not venue_order_id:
+            return None, None
+        key = fold.order_of_venue_id.get((fact.exchange, venue_order_id))
+        if key is None or key[0] != fact.symbol:
+            return None, None
+        return key, fold.orders.get(key)
 
     def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
         """The order's code raised before: its fills still reach the position, everything else waits."""
@@ -229,7 +238,7 @@ class FactTurns:
         if numbered is None:
             return partition.fact_committed(fact, journal, repeated=True)
         symbol = fact.symbol
-        instrument = partition.trading.instruments.get(symbol)
+        instrument = partition.trading.instruments.states.get(symbol)
         if instrument is None or symbol in self.resumption.symbols:
             context.next_seq = journal.next_seq
             reason = not_defined(symbol) if instrument is None else BEHIND
@@ -237,12 +246,12 @@ class FactTurns:
         else:
             self._begin_market(instrument)
             events = self._decide_market(fact)
-        if numbered:
-            events = [*events, *numbered]
+        events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
-        self._queue_behind(journal, events)
+        if type(events[0]) is FactSuspended:
+            self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
     def _begin_market(self, instrument: Instrument) -> None:
@@ -261,7 +270,7 @@ class FactTurns:
         if partition.is_quarantined():
             return self._suspend(fact, f"book {partition.current[1]} {SET_ASIDE}", encode_message(fact))
         book = partition.market.books.get((fact.exchange, fact.symbol))
-        return list(decide_book(book, fact, partition.context))
+        return decide_book(book, fact, partition.context, CHECKSUMS)  # type: ignore[return-value]
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
@@ -349,8 +358,18 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
     return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
 
 
+def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
+    """The fact's events and those of its number; where it made anomalies only, they carry the number."""
+    if events and all(type(event) is AnomalyRecorded for event in events):
+        first = replace(
+            events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
+        )
+        events = [first, *events[1:]]
+    return [*events, *numbered] if numbered else events
+
+
 def _size_of(fact: Any) -> int:
-    if isinstance(fact, BookSnapshot | BookDelta):
+    if type(fact) is BookDelta or type(fact) is BookSnapshot:
         return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
     return 0
 

@@ -118,8 +118,10 @@ class OpenJournal:
             self._first_seq = self.next_seq
         self.events.extend(events)
         self.next_seq += len(events)
+        self._bytes += EVENT_BYTES * len(events)
         for event in events:
-            self._bytes += _bytes_of(event)
+            if type(event) in _EXTRA_BYTES:
+                self._bytes += _EXTRA_BYTES[type(event)](event)
         if len(self.events) - self._measured >= MEASURED_EVERY:
             self._measure()
         if self._bytes >= self._bytes_max and self._on_full is not None:

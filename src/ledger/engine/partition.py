@@ -8,7 +8,7 @@ frame. The dispatcher installs the staged states when the behaviour returns; if 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from msgspec import Struct
@@ -16,12 +16,14 @@ from msgspec import Struct
 import actors
 from ledger.codec import encode_message
 from ledger.domain.codes import JOURNALED_FROM, Code
-from ledger.domain.commands import COMMANDS
+from ledger.domain.commands import COMMANDS, SubmitOrder
 from ledger.domain.context import Context, Instrument, OrderRules, Rejection
+from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.engine.commands import CommandTurns
+from ledger.engine.control_turns import ControlTurns, MassCancelChunk
 from ledger.engine.facts import FactTurns
 from ledger.engine.fault import answer_fault
 from ledger.engine.open_frame import OpenJournal
@@ -84,6 +86,8 @@ class Partition:
         self.limits = limits
         self.read_only = ""
         """Why nothing more is taken; "" while all is well."""
+        self.space_low = ""
+        """Why no new orders are taken; "" while the disk has room."""
         self.unreadable = ""
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
@@ -92,6 +96,9 @@ class Partition:
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
         self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
         self.views = views
+        self.posted: list[Any] = []
+        """Inputs of the engine to itself; its owner queues them behind those that wait."""
+        self.control = ControlTurns(self)
         self._commands = CommandTurns(self)
         self.facts = FactTurns(self)
 
@@ -106,6 +113,7 @@ class Partition:
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
+        table[MassCancelChunk] = self.control.chunk
         return table
 
     # ---- what every input passes ---------------------------------------------------------------------------
@@ -158,6 +166,8 @@ class Partition:
             return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
+        if self.space_low and type(command) is SubmitOrder:
+            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
         context = self.context
         now = context.now_ns = self.open_trading.now()
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
@@ -170,11 +180,13 @@ class Partition:
         seq = context.next_seq
         if type(outcome) is Repeated:  # the same under another command_id: its first answer (FIX F.1.b)
             return Committed(command_id, context.partition, outcome.seq, outcome.order_id, repeated=True)
-        events = list(outcome)
-        self.commit_trading(events)
-        if type(events[0]) is InstrumentDefined:
-            self.facts.resumption.defined(events[0].symbol)
-        order_id = context.id_of(0) if type(events[0]) is OrderSubmitted else self._commands.order_id
+        self.commit_trading(outcome)
+        first = outcome[0]
+        if type(first) is InstrumentDefined:
+            self.facts.resumption.defined(first.symbol)
+        elif type(outcome[-1]) is MassCancelRequested:
+            self.control.begun(seq + len(outcome) - 1)
+        order_id = context.id_of(0) if type(first) is OrderSubmitted else self._commands.order_id
         return Committed(command_id, context.partition, seq, order_id)
 
     def _whole(self, command: Any, text: TextMessage | None) -> bytes:
@@ -209,7 +221,7 @@ class Partition:
     def _reject(self, command_id: bytes, rejection: Rejection, raw: Callable[[], bytes]) -> Any:
         code = rejection.code
         if code < JOURNALED_FROM:
-            return Refused(command_id, code, rejection.detail)
+            return Refused(command_id, code, rejection.detail, rejection.retry_after_ms)
         context, seq = self.context, self.open_trading.next_seq
         event = CommandRejected(
             command_id, int(code), rejection.detail, raw(), context.actor, context.received_at_ns
@@ -263,23 +275,21 @@ class Partition:
 
     # ---- events --------------------------------------------------------------------------------------------
 
-    def commit_trading(self, events: list[Any]) -> None:
+    def commit_trading(self, events: Sequence[Any]) -> None:
         """Number the events, stage what they change, add them to the open frame."""
         journal, fold = self.open_trading, self.trading
-        journal.now()
-        seq, now = journal.next_seq, journal.now_ns
+        seq, now, steps = journal.next_seq, journal.now(), fold.steps
         for event in events:
-            fold.apply(seq, now, event)
+            steps[type(event)](seq, now, event)
             seq += 1
         journal.append(events)
 
-    def commit_market(self, events: list[Any]) -> None:
+    def commit_market(self, events: Sequence[Any]) -> None:
         """The same in the market journal."""
         journal, fold = self.open_market, self.market
-        journal.now()
-        seq, now = journal.next_seq, journal.now_ns
+        seq, now, steps = journal.next_seq, journal.now(), fold.steps
         for event in events:
-            fold.apply(seq, now, event)
+            steps[type(event)](seq, now, event)
             seq += 1
         journal.append(events)
 
@@ -290,6 +300,8 @@ class Partition:
 
     def fault(self, message: object, error: Exception) -> Any:
         """A turn raised and nothing of it was installed: the answer; the fault is journaled."""
+        if type(message) is MassCancelChunk and not self.read_only and self.control.narrowed(message):
+            return None
         return answer_fault(self, message, error)
 
 

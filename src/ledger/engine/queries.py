@@ -10,6 +10,7 @@ from ledger.domain import order_state
 from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
+from ledger.engine import control_views
 from ledger.fold import MarketFold, TradingFold
 from ledger.views import Row
 from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id
@@ -50,6 +51,10 @@ class Views:
             "strategies": self._strategies,
             "anomalies": self._anomalies,
             "sources": self._sources,
+            "limits": self._limits,
+            "kills": self._kills,
+            "trading_states": self._trading_states,
+            "mass_cancels": self._mass_cancels,
         }
 
     def rows(self, what: str, filters: dict[str, str]) -> Iterable[Row]:
@@ -174,6 +179,31 @@ class Views:
             for source, state in sorted(fold.facts.sources.states.items()):
                 if filters.get("source", source) == source:
                     yield views.source_row(journal, source, state)
+
+    def _limits(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "scope", "name")
+        return _in_scope(control_views.limit_rows(self.trading.control), filters)
+
+    def _kills(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "scope", "name", "open")
+        rows = _in_scope(control_views.kill_rows(self.trading.control), filters)
+        return (row for row in rows if filters.get("open") != "true" or row["engaged"])
+
+    def _trading_states(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "scope", "name")
+        return _in_scope(control_views.trading_state_rows(self.trading.control), filters)
+
+    def _mass_cancels(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "scope", "name", "open")
+        rows = _in_scope(
+            control_views.mass_cancel_rows(self.trading.control, self.trading.partition), filters
+        )
+        return (row for row in rows if filters.get("open") != "true" or not row["complete"])
+
+
+def _in_scope(rows: Iterable[Row], filters: dict[str, str]) -> Iterator[Row]:
+    scope, name = filters.get("scope"), filters.get("name")
+    return (row for row in rows if scope in (None, row["scope"]) and name in (None, row["name"]))
 
 
 def _known(filters: dict[str, str], *names: str) -> None:

@@ -31,6 +31,8 @@ class Replayed(Struct, frozen=True):
     head: Head
     events: int
     seconds: float
+    settled_seq: int
+    """How much of it stands in LMDB; the rest in the wal."""
 
 
 def first_seq_of_start(journal: str, head: Head) -> int:
@@ -81,17 +83,19 @@ def replay(
     to_seq: int | None = None,
     to_time_ns: int | None = None,
     entities: actors.Entities | None = None,
+    wal: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
     """Fold a journal from its first event up to `to_seq`, or up to the last frame recorded at or before a time.
 
-    Reads beside a running engine, too. `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
+    Reads beside a running engine, too, then up to the settled head (`wal`: see JournalReader).
+    `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
     """
     fold = (TradingFold if journal == "trading" else MarketFold)(partition, entities)
     last = 2**63 - 1 if to_seq is None else to_seq
     events = 0
     begun = time.perf_counter()
-    with JournalReader(data, journal, partition) as reader:
+    with JournalReader(data, journal, partition, wal=wal) as reader:
         head = open_readonly(data).journal(journal, partition).origin
         end = reader.head()
         _check_stopped(reader, end)
@@ -102,4 +106,5 @@ def replay(
             head = frame.head if frame.last_seq <= last else msgspec.structs.replace(frame.head, seq=last)
             if on_progress is not None:
                 on_progress(head.seq, end.seq)
-    return Replayed(fold, head, events, time.perf_counter() - begun)
+        settled_seq = min(head.seq, reader.settled().seq)
+    return Replayed(fold, head, events, time.perf_counter() - begun, settled_seq)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder
+from ledger.domain.control_commands import URGENT
 from ledger.wire import Answer, Query, QueryRefused, Refused, TextMessage, Unavailable
+
+_URGENT: Final = (CancelOrder, *URGENT)
+"""What may use the reserved room."""
 
 
 def is_cancel(item: Any) -> bool:
     """Whether it may use the reserved room."""
-    return isinstance(item, CancelOrder) or getattr(item, "kind", None) is CancelOrder
+    return isinstance(item, _URGENT) or getattr(item, "kind", None) in _URGENT
 
 
 def content_of(item: Any) -> Any:

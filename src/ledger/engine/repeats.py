@@ -14,6 +14,20 @@ from msgspec import Struct
 from ledger.codec import encode_message
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
+from ledger.domain.control_commands import (
+    EngageKillSwitch,
+    MassCancel,
+    ReleaseKillSwitch,
+    SetRiskLimit,
+    SetTradingState,
+)
+from ledger.domain.control_events import (
+    KillSwitchEngaged,
+    KillSwitchReleased,
+    MassCancelRequested,
+    RiskLimitSet,
+    TradingStateSet,
+)
 from ledger.domain.events import (
     CancelRequested,
     CommandRejected,
@@ -33,6 +47,11 @@ _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     ReplaceRequested: ReplaceOrder,
     InstrumentDefined: DefineInstrument,
     StrategyDefined: DefineStrategy,
+    MassCancelRequested: MassCancel,
+    KillSwitchEngaged: EngageKillSwitch,
+    KillSwitchReleased: ReleaseKillSwitch,
+    TradingStateSet: SetTradingState,
+    RiskLimitSet: SetRiskLimit,
 }
 
 

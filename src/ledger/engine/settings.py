@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted
+from ledger.domain.limit import RiskLimit
 from ledger.domain.position import PositionState
-from ledger.journal import Commit, JournalDirectory, LmdbCommit
+from ledger.journal import WAL_BYTES, Commit, JournalDirectory, LmdbCommit, WalCommit
 
 
 class Publisher(Protocol):
@@ -44,6 +45,12 @@ class EngineSettings(Struct, frozen=True):
     idempotence_window_ns: int
     clock_step_max_ns: int
     rules: OrderRules
+    risk: RiskLimit | None = None
+    """The limits that a new journal begins with."""
+    commit: str = "lmdb"
+    """Where a trading frame becomes durable: `wal` or `lmdb`."""
+    wal_bytes: int = WAL_BYTES
+    """Of each of the two files of the wal."""
 
     def started(self, epoch: int, version: str) -> EngineStarted:
         """The first event of a start: the settings that change outcomes, so that replay reads no configuration."""
@@ -69,4 +76,16 @@ def lmdb_commit(directory: JournalDirectory, settings: EngineSettings) -> Commit
     """Frames durable in LMDB itself."""
     return LmdbCommit(
         directory, segment_bytes_max=settings.segment_bytes_max, map_size_bytes=settings.map_size_bytes
+    )
+
+
+def commit_as_set(directory: JournalDirectory, settings: EngineSettings) -> Commit:
+    """Trading frames durable where `commit` says; market frames always in LMDB itself."""
+    if directory.journal != "trading" or settings.commit != "wal":
+        return lmdb_commit(directory, settings)
+    return WalCommit(
+        directory,
+        wal_bytes=settings.wal_bytes,
+        segment_bytes_max=settings.segment_bytes_max,
+        map_size_bytes=settings.map_size_bytes,
     )

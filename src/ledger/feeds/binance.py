@@ -9,8 +9,9 @@ so the same file always gives the same facts and a second feed of it changes not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -18,30 +19,17 @@ from msgspec import Struct
 from ledger.domain.enums import BookSource, Side
 from ledger.domain.facts import BookDelta, BookSnapshot, MarketTrade, Quote
 from ledger.feeds.capture import CaptureError, lines
+from ledger.feeds.terms import At, Recording, Terms, scaled
 
 EXCHANGE: Final = "BINANCE"
 SPOT_SCALE: Final = 8
 INSPECTED: Final = 2000
 """Lines looked at for the symbol, the kind of market and the digits."""
 _MS: Final = 1_000_000
+_QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "BTC", "ETH", "BNB", "EUR", "TRY")
 
 Fact = BookSnapshot | BookDelta | MarketTrade | Quote
 _TextLevels = tuple[tuple[str, str], ...]
-
-
-@final
-class Terms(Struct, frozen=True):
-    """What a capture is of, and how its text becomes integers."""
-
-    symbol: str
-    stream_symbol: str
-    """As the venue writes it in the stream's name."""
-    continuity: BookSource
-    price_scale: int
-    qty_scale: int
-    source: str
-    source_epoch: int
-    """Local time of the file's first line, ns."""
 
 
 class _Line(Struct, gc=False):
@@ -86,18 +74,6 @@ _ticker: Final = msgspec.json.Decoder(_Ticker)
 _trade: Final = msgspec.json.Decoder(_Trade)
 
 
-def scaled(text: str, scale: int) -> int:
-    """The integer of a decimal text at `scale`; raises ValueError where digits would be lost or it is no number."""
-    whole, _, digits = text.partition(".")
-    if len(digits) != scale:
-        if digits[scale:].strip("0"):
-            raise ValueError(f"{text} has more than {scale} digits after the point")
-        digits = digits[:scale].ljust(scale, "0")
-    if not text.replace(".", "", 1).removeprefix("-").isdecimal():
-        raise ValueError(f"{text!r} is not a decimal number")
-    return int(whole + digits)
-
-
 def inspect(path: Path, symbol: str = "") -> Terms:
     """What the capture is of, from its first lines; `symbol` overrides the name. Raises CaptureError."""
     streams: set[str] = set()
@@ -130,7 +106,20 @@ def inspect(path: Path, symbol: str = "") -> Terms:
     spot = continuity is BookSource.SPOT
     symbol = symbol or (name.upper() if spot else f"{name.upper()}-PERP")
     scales = (SPOT_SCALE, SPOT_SCALE) if spot else (digits[0], digits[1])
-    return Terms(symbol, name, continuity, *scales, f"binance/{symbol}", epoch)
+    quote = next((each for each in _QUOTES if name.upper().endswith(each)), "USDT")
+    return Terms(symbol, name, EXCHANGE, continuity, *scales, f"binance/{symbol}", epoch, quote)
+
+
+def recordings(paths: Sequence[Path], symbol: str = "") -> list[Recording]:
+    """The captures, ready to be fed; raises CaptureError."""
+    return [
+        Recording(path, (terms,), partial(_facts_of, path))
+        for path, terms in zip(paths, inspect_all(paths, symbol), strict=True)
+    ]
+
+
+def _facts_of(path: Path, terms: Sequence[Terms], at: At | None) -> Iterator[tuple[int, Fact]]:
+    return facts(path, terms[0], at)
 
 
 def inspect_all(paths: Sequence[Path], symbol: str = "") -> list[Terms]:
@@ -166,7 +155,7 @@ def _widen(digits: list[int], levels: _TextLevels) -> None:
         digits[1] = max(digits[1], len(qty.partition(".")[2]))
 
 
-def facts(path: Path, terms: Terms, at: Callable[[int], None] | None = None) -> Iterator[tuple[int, Fact]]:
+def facts(path: Path, terms: Terms, at: At | None = None) -> Iterator[tuple[int, Fact]]:
     """(local time in ns, fact) of every message that the ledger has a place for, in order; raises CaptureError.
 
     `at`: as for `capture.lines`.

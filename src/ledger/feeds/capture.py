@@ -23,15 +23,15 @@ class CaptureError(Rejected):
     """A capture that cannot be read as one: names the file, the line and the cure."""
 
 
-def files(paths: Iterable[Path]) -> list[Path]:
+def files(paths: Iterable[Path], began: Callable[[Path], int] | None = None) -> list[Path]:
     """The capture files that `paths` name, in the order given; a directory stands for its files, by their first time.
 
-    Raises CaptureError for a path that does not exist and for a directory without captures.
+    `began` reads that time, ns, 0 for what is no capture; by default of lines `<local ns> <json>`. Raises CaptureError for a path that does not exist and for a directory without captures.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += _in_directory(path)
+            found += _in_directory(path, began or _began)
         elif path.is_file():
             found.append(path)
         else:
@@ -39,10 +39,10 @@ def files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _in_directory(path: Path) -> list[Path]:
-    dated = [(began, each) for each in sorted(path.iterdir()) if each.is_file() and (began := _began(each))]
+def _in_directory(path: Path, began: Callable[[Path], int]) -> list[Path]:
+    dated = [(first, each) for each in sorted(path.iterdir()) if each.is_file() and (first := began(each))]
     if not dated:
-        raise CaptureError(f"{path}: holds no capture", "a capture's lines are `<local ns> <json>`")
+        raise CaptureError(f"{path}: holds no capture", "name the files, or the folder that they are in")
     return [each for _, each in sorted(dated)]
 
 

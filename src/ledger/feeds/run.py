@@ -6,7 +6,7 @@ it ended and nothing is in the ledger twice. A message counts as sent when the l
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, final
@@ -15,13 +15,14 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from ledger.feeds.binance import EXCHANGE, Fact, Terms, facts, inspect_all
+from ledger.domain.facts import MarketData
+from ledger.feeds.capture import CaptureError
+from ledger.feeds.terms import Recording, Terms, definition
 
 CHUNK: Final = 8192
 """Facts handed over at once at full speed; the door's own batches and window lie inside."""
 TICK_S: Final = 0.01
 """In the capture's own time, what is due is sent this often."""
-_QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "BTC", "ETH", "BNB", "EUR", "TRY")
 
 
 class MarketDoor(Protocol):
@@ -60,33 +61,31 @@ Progress = Callable[[int, float], None]
 
 
 async def feed(
-    paths: Sequence[Path],
+    recordings: Sequence[Recording],
     door: MarketDoor,
     *,
-    symbol: str = "",
     speed: float = 0.0,
     progress: Progress = lambda _messages, _share: None,
 ) -> Fed:
-    """Feed the files in their order; raises CaptureError, and what the door raises.
+    """Feed the captures in their order; raises CaptureError, and what the door raises.
 
     `speed` 0 is as fast as the ledger takes it, 1 the capture's own time, 2 twice that.
     """
     sources: list[str] = []
     messages = sent = 0
     clock = _CaptureClock(speed)
-    read = _Read(sum(path.stat().st_size for path in paths))
-    for path, found in zip(paths, inspect_all(paths, symbol), strict=True):
-        terms = await _agree(found, door)
-        if terms.source not in sources:
-            sources.append(terms.source)
-        taken = await _taken(terms, door)
-        async for count, fresh in _chunks(facts(path, terms, read.at), taken, clock):
+    read = _Read(sum(recording.path.stat().st_size for recording in recordings))
+    for recording in recordings:
+        agreed = [await _agree(terms, door) for terms in recording.terms]
+        taken = {terms.source: await _taken(terms, door) for terms in agreed}
+        sources += [source for source in taken if source not in sources]
+        async for count, fresh in _chunks(recording.facts(agreed, read.at), taken, clock):
             if fresh:
                 await door.send(fresh)
             messages += count
             sent += len(fresh)
             progress(messages, read.share)
-        read.next_file(path)
+        read.next_file(recording.path)
     return Fed(", ".join(sources), messages, sent, messages - sent)
 
 
@@ -110,31 +109,17 @@ class _Read:
         return min(1.0, (self._before + self._here) / self._total)
 
 
-def instrument(terms: Terms) -> dict[str, Any]:
-    """The instrument that a capture's terms imply, for a ledger that lacks it."""
-    name = terms.stream_symbol.upper()
-    quote = next((each for each in _QUOTES if name.endswith(each)), "USDT")
-    return {
-        "symbol": terms.symbol,
-        "exchange": EXCHANGE,
-        "price_scale": terms.price_scale,
-        "qty_scale": terms.qty_scale,
-        "tick": _unit(terms.price_scale),
-        "lot": _unit(terms.qty_scale),
-        "quote_ccy": quote,
-    }
-
-
-def _unit(scale: int) -> str:
-    return f"0.{'1'.rjust(scale, '0')}" if scale else "1"
-
-
 async def _agree(terms: Terms, door: MarketDoor) -> Terms:
     """The capture's terms at the ledger's scales; defines the instrument where the ledger lacks it."""
     scales = await door.scales(terms.symbol)
     if scales is None:
-        await door.define(instrument(terms))
+        await door.define(definition(terms))
         return terms
+    if terms.exact and scales != (terms.price_scale, terms.qty_scale):
+        raise CaptureError(
+            f"{terms.symbol} has scales {scales} here, the capture's checksums need {terms.price_scale, terms.qty_scale}",
+            "feed it into a ledger that defines the symbol so, or not at all",
+        )
     return msgspec.structs.replace(terms, price_scale=scales[0], qty_scale=scales[1])
 
 
@@ -183,16 +168,16 @@ class _CaptureClock:
 
 
 async def _chunks(
-    messages: Iterator[tuple[int, Fact]], taken: _Taken, clock: _CaptureClock
-) -> AsyncIterator[tuple[int, list[Fact]]]:
+    messages: Iterator[tuple[int, MarketData]], taken: Mapping[str, _Taken], clock: _CaptureClock
+) -> AsyncIterator[tuple[int, list[MarketData]]]:
     """(messages read, of them the ones to send), when they are due."""
     if not clock.speed:
         while part := list(islice(messages, CHUNK)):
-            yield len(part), [fact for _, fact in part if not taken.has(fact.source_seq)]
+            yield len(part), [fact for _, fact in part if not taken[fact.source].has(fact.source_seq)]
         return
-    count, fresh = 0, list[Fact]()
+    count, fresh = 0, list[MarketData]()
     for local_ns, fact in messages:
-        if taken.has(fact.source_seq):
+        if taken[fact.source].has(fact.source_seq):
             count += 1
             continue
         wait = clock.due_in(local_ns)

@@ -5,6 +5,7 @@ every entity that the event concerns; `entities.install()` makes them current. T
 once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
 """
 
+from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
@@ -17,11 +18,15 @@ def fold_of(journal: str, partition: int) -> TradingFold | MarketFold:
 
 __all__ = [
     "BookKey",
+    "ControlFold",
     "MarketFold",
     "OrderKey",
     "Outcome",
     "PositionKey",
     "TradingFold",
+    "exposure_key",
     "fold_of",
     "instrument_of",
+    "position_kind",
+    "twin_key",
 ]

@@ -66,6 +66,8 @@ class SourceFacts:
             self.sources.put(source, after)
 
     def _anomaly_recorded(self, seq: int, _now: int, event: AnomalyRecorded) -> None:
+        if event.source:
+            self.advance(event)
         self.counts["anomalies"] += 1
         self.anomalies.append((seq, event))
         if len(self.anomalies) > 2 * ANOMALIES_KEPT:

@@ -13,6 +13,7 @@ from ledger.domain.book import Book
 from ledger.domain.context import Instrument
 from ledger.domain.events import (
     BookDeltaApplied,
+    BookOrderApplied,
     BookSnapshotApplied,
     EngineStarted,
     InstrumentDefined,
@@ -43,7 +44,7 @@ class MarketFold:
         self.started: EngineStarted | None = None
         self._digest = Digest((self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases))
         booked = self._booked
-        self._apply: Final[dict[type, Apply]] = {
+        self.steps: Final[dict[type, Apply]] = {
             **self.facts.table(),
             EngineStarted: self._engine_started,
             MarketTailLost: self._tail_lost,
@@ -53,11 +54,12 @@ class MarketFold:
             MarketTraded: booked,
             MarketQuoted: booked,
             PhaseChanged: booked,
+            BookOrderApplied: booked,
         }
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
         """Change what this event changes: books in place, everything else staged."""
-        self._apply[type(event)](seq, recorded_at_ns, event)
+        self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
         """Of the installed state; a book counts by level."""

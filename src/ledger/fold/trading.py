@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
+from msgspec import Struct
+
 import actors
 from ledger.domain import fill as fills
 from ledger.domain import order as orders
@@ -42,6 +44,7 @@ from ledger.domain.events import (
 from ledger.domain.fill import FillKey, FillState
 from ledger.domain.order import OrderState
 from ledger.domain.position import PositionState
+from ledger.fold.control import ControlFold
 from ledger.fold.digest import Digest
 from ledger.fold.facts import Apply, SourceFacts
 from ledger.fold.instruments import instrument_of
@@ -53,14 +56,11 @@ PositionKey = tuple[str, str]
 
 
 @final
-class Outcome:
+class Outcome(Struct, gc=False):
     """What a command became: the event that answers it for ever."""
 
-    __slots__ = ("event", "seq")
-
-    def __init__(self, seq: int, event: Any) -> None:
-        self.seq = seq
-        self.event = event
+    seq: int
+    event: Any
 
 
 @final
@@ -78,6 +78,7 @@ class TradingFold:
         self.fills: actors.Store[FillKey, FillState] = store("fill")
         self.positions: actors.Store[PositionKey, PositionState] = store("position")
         self.quarantine: actors.Store[tuple[str, str], int] = store("quarantine")
+        self.control = ControlFold(self.entities, self.orders, self.positions, self.instruments)
         # What follows is found again from the entities above, so it stands outside the digest.
         self.order_of_id: actors.Store[OrderKey, OrderKey] = store("order-of-id")
         """Order by any id of its requests: (symbol, client_order_id)."""
@@ -99,13 +100,15 @@ class TradingFold:
                 self.facts.suspended,
                 self.facts.cases,
                 self.quarantine,
+                *self.control.stores(),
             )
         )
-        self._apply: Final[dict[type, Apply]] = self._table()
+        self.steps: Final[dict[type, Apply]] = self._table()
+        """What each type of event does: `apply` without a call between, for whoever applies very many."""
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
         """Stage what this event changes; the caller installs."""
-        self._apply[type(event)](seq, recorded_at_ns, event)
+        self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
         """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
@@ -129,6 +132,7 @@ class TradingFold:
         reported = self._order_reported
         return {
             **self.facts.table(),
+            **{kind: self._answering(apply) for kind, apply in self.control.table().items()},
             EngineStarted: self._engine_started,
             InstrumentDefined: self._instrument_defined,
             StrategyDefined: self._strategy_defined,
@@ -159,11 +163,25 @@ class TradingFold:
             OrderTriggered: reported,
         }
 
+    def _answering(self, apply: Apply) -> Apply:
+        """The same, for events that also answer the command that they name."""
+
+        def answered(seq: int, now: int, event: Any) -> None:
+            apply(seq, now, event)
+            command_id: bytes = getattr(event, "command_id", b"")
+            if command_id:
+                self.outcomes.put(command_id, Outcome(seq, event))
+
+        return answered
+
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event
 
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
+        before = self.instruments.get(event.symbol)
         self.instruments.put(event.symbol, instrument_of(event, seq))
+        if self.control.kept and before is not None and before.multiplier != event.multiplier:
+            self.control.redefined(seq)
         if event.command_id:
             self.outcomes.put(event.command_id, Outcome(seq, event))
 
@@ -186,21 +204,38 @@ class TradingFold:
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
         key = (event.symbol, event.client_order_id)
-        self.orders.put(key, orders.evolve(None, event, seq, now, self.partition))
+        state = orders.evolve(None, event, seq, now, self.partition)
+        self.orders.put(key, state)
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
+        control = self.control
+        if event.px is None and event.stop_px is None and event.twice_mark is not None:
+            control.marked(key, event.twice_mark)
+        if control.kept:
+            control.order_moved(None, state, seq)
+        if control.duplicate_window_ns:
+            control.submitted(key, event, now)
 
     def _requested(self, seq: int, now: int, event: CancelRequested | ReplaceRequested) -> None:
         key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+        self._move_order(key, event, seq, now)
         self.order_of_id.put((event.symbol, event.client_order_id), key)
-        self.outcomes.put(event.command_id, Outcome(seq, event))
+        if type(event) is CancelRequested and event.mass_seq:
+            self.control.mass_asked(event.mass_seq)
+        else:
+            self.outcomes.put(event.command_id, Outcome(seq, event))
+
+    def _move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
+        before = self.orders.get(key)
+        after = orders.evolve(before, event, seq, now)
+        self.orders.put(key, after)
+        if self.control.kept:
+            self.control.order_moved(before, after, seq)
 
     def _order_reported(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         if event.order:
-            key = (event.symbol, event.order)
-            self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+            self._move_order((event.symbol, event.order), event, seq, now)
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
@@ -224,7 +259,10 @@ class TradingFold:
     def _order_adopted(self, seq: int, now: int, event: OrderAdopted) -> None:
         self.facts.advance(event)
         key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(None, event, seq, now, self.partition))
+        state = orders.evolve(None, event, seq, now, self.partition)
+        self.orders.put(key, state)
+        if self.control.kept:
+            self.control.order_moved(None, state, seq)
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
@@ -239,15 +277,18 @@ class TradingFold:
         self.fills.put(key, fill)
         if event.order and not self._held("order", f"{symbol}/{event.order}"):
             order = (symbol, event.order)
-            self.orders.put(order, orders.evolve(self.orders.get(order), event, seq, now))
+            self._move_order(order, event, seq, now)
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
         self._move_position(seq, now, event)
 
     def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated) -> None:
         place = (event.strategy_id, event.symbol)
-        position = positions.evolve(self.positions.get(place), event, seq, now)
+        before = self.positions.get(place)
+        position = positions.evolve(before, event, seq, now)
         self.positions.put(place, position)
+        if self.control.kept:
+            self.control.position_moved(before, position, seq)
         if self.keeps_changes:
             self.changed_positions.append((seq, position))
 
@@ -256,8 +297,7 @@ class TradingFold:
         for key in fills.event_keys(event):
             self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
         if event.order:
-            order = (event.symbol, event.order)
-            self.orders.put(order, orders.evolve(self.orders.get(order), event, seq, now))
+            self._move_order((event.symbol, event.order), event, seq, now)
 
     def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
         self._move_position(seq, now, event)

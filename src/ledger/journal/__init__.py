@@ -25,9 +25,12 @@ from ledger.journal.frame import (
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.ownership import Owner, owner_of
 from ledger.journal.read import JournalReader
+from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
 from ledger.journal.segments import JournalDirectory
 from ledger.journal.verification import Problem, Report, VerifiedHead, verify
+from ledger.journal.wal_commit import WalCommit
+from ledger.journal.wal_file import WAL_BYTES
 from ledger.journal.writer import UNSYNCED_BYTES_MAX, WriterThread
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "PAYLOAD_BYTES_MAX",
     "SEGMENT_BYTES_MAX",
     "UNSYNCED_BYTES_MAX",
+    "WAL_BYTES",
     "Commit",
     "Corrupt",
     "DataDirectory",
@@ -51,9 +55,11 @@ __all__ = [
     "Problem",
     "Refused",
     "Report",
+    "Reserve",
     "Source",
     "StorageError",
     "VerifiedHead",
+    "WalCommit",
     "WriterThread",
     "chain_frame",
     "create_or_open",

@@ -24,6 +24,16 @@ class Commit(Protocol):
         """The durable head. After `open`."""
         ...
 
+    @property
+    def settled(self) -> Head:
+        """How far LMDB has followed: what readers beside this owner see. Never above the durable head."""
+        ...
+
+    @property
+    def torn_end(self) -> str:
+        """What `open` saw of a frame at the end that was not whole; empty: nothing."""
+        ...
+
     def open(self) -> Head:
         """Recovers what the last owner left and returns the durable head. Raises Corrupt, StorageError."""
         ...
@@ -41,5 +51,6 @@ class Commit(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets the files go; nothing is waited for."""
+        """Settles what is durable, if nothing failed, and lets the files go. Never raises for the disk: what is not
+        settled is found by the next start."""
         ...

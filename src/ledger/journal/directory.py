@@ -23,7 +23,7 @@ from ledger.journal.manifest import (
     write_manifest,
 )
 from ledger.journal.ownership import Ownership, take_ownership
-from ledger.journal.segments import SEGMENTS, JournalDirectory
+from ledger.journal.segments import SEGMENTS, WAL, JournalDirectory
 
 JOURNALS: Final = ("trading", "market")
 _UNWRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
@@ -163,8 +163,9 @@ def _read_or_create(path: Path, partitions: int) -> DataManifest:
 
 def _create(path: Path, partitions: int) -> DataManifest:
     """A new lineage. The manifest of the whole comes last: a birth that a crash cut short is begun anew."""
-    if next(path.glob(f"*/*/{SEGMENTS}/*.lmdb"), None) is not None:
-        raise Corrupt(str(path / MANIFEST), "", "missing beside segments", "put the file back from a copy")
+    for pattern, what in ((f"{SEGMENTS}/*.lmdb", "segments"), (f"{WAL}/*.wal", "a wal")):
+        if next(path.glob(f"*/*/{pattern}"), None) is not None:
+            raise Corrupt(str(path / MANIFEST), "", f"missing beside {what}", "put the file back from a copy")
     lineage = str(uuid.uuid4())
     for journal in JOURNALS:
         for partition in range(partitions):

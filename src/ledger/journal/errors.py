@@ -28,6 +28,9 @@ class StorageError(Unavailable):
     What was in flight may or may not be on disk; only the next start can tell.
     """
 
+    full = False
+    """Whether the disk was full: giving up the reserve may help a start."""
+
 
 class JournalFull(Unavailable):
     """More bytes wait for the disk than the limit allows: submit again after the next durable frame."""
@@ -43,7 +46,9 @@ def storage_error(doing: str, path: str, error: BaseException) -> StorageError:
     if number == errno.EIO:
         number = _cause_of_short_write(path)
     cure = _CURES.get(number, "see the system's log, then start again: nothing acknowledged is lost")
-    return StorageError(f"{doing} {path} failed: {error}", cure)
+    found = StorageError(f"{doing} {path} failed: {error}", cure)
+    found.full = number in (errno.ENOSPC, errno.EDQUOT)
+    return found
 
 
 def _cause_of_short_write(path: str) -> int:

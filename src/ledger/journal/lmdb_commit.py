@@ -34,6 +34,8 @@ from ledger.journal.segments import (
     describe_segment,
     last_frame,
 )
+from ledger.journal.wal_file import remove_wal
+from ledger.journal.wal_recovery import batches, recover_wal
 
 SEGMENT_BYTES_MAX: Final = 1024**3
 _DAY_NS: Final = 86_400 * 10**9
@@ -51,14 +53,18 @@ class LmdbCommit:
         *,
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
         map_size_bytes: int = MAP_BYTES,
+        keeps_wal: bool = False,
     ) -> None:
-        """Raises Refused where the map cannot hold a segment."""
+        """`keeps_wal`: frames reach it by way of the wal, whose files stay. Raises Refused where the map cannot hold
+        a segment."""
         if map_size_bytes < 2 * segment_bytes_max + _MAP_SLACK_BYTES:
             raise Refused(
                 f"map_size_bytes {map_size_bytes} cannot hold segments of {segment_bytes_max} bytes",
                 f"set journal.{directory.journal}.map_size_bytes to 64 GiB (it takes no space) or lower segment_bytes_max",
             )
         self.directory = directory
+        self._torn_end = ""
+        self._keeps_wal = keeps_wal
         self._segment_bytes_max = segment_bytes_max
         self._map_bytes = map_size_bytes
         self._head: Head | None = None
@@ -84,34 +90,46 @@ class LmdbCommit:
         assert self._head is not None, "not open"
         return self._head
 
-    def open(self) -> Head:
-        """Recovers: throws an unnamed segment away, seals what a crash left unsealed, checks that segments join.
+    @property
+    def settled(self) -> Head:
+        """Here the durable head."""
+        return self.head
 
-        Raises Corrupt, StorageError. Costs one manifest for each sealed segment and one frame.
+    @property
+    def torn_end(self) -> str:
+        """What `open` saw of a frame at the end of a wal that was not whole; empty: nothing."""
+        return self._torn_end
+
+    def open(self) -> Head:
+        """Recovers: throws an unnamed segment away, seals what a crash left unsealed, checks that segments join, and
+        settles what a wal holds above them.
+
+        Raises Corrupt, Refused, StorageError. Costs one manifest for each sealed segment, one frame, and a read of the
+        wal where there is one.
         """
         assert self._head is None, "already open"
         try:
-            self._remove_unfinished()
-            segments = self.directory.segments()
-            head = self.directory.origin
-            for segment in segments[:-1]:
-                head = self._recover_sealed(segment, head)
-            if segments:
-                head = self._recover_newest(segments[-1], head)
+            self._head = self._recover_segments()
+            self._recover_wal()
+            self._check_stopped(self.head)
+        except StorageError:
+            self._head = None
+            self.close()
+            raise
         except (lmdb.Error, OSError, Unavailable) as error:
+            self._head = None
             self.close()
             raise storage_error("opening", str(self.directory.path), error) from error
         except BaseException:
+            self._head = None
             self.close()
             raise
-        self._check_stopped(head)
-        self._head = head
-        return head
+        return self.head
 
     def commit(self, frames: Sequence[Frame]) -> None:
         if self._failed is not None:
             raise StorageError(self._failed.what, self._failed.hint)
-        self._assert_continues(frames)
+        assert_continues(self.journal, self.head, frames)
         try:
             for run, fits in self._runs(frames):
                 if fits:
@@ -194,14 +212,23 @@ class LmdbCommit:
         with self._exchange:
             self._handle, self._segment = handle, segment
 
-    def _assert_continues(self, frames: Sequence[Frame]) -> None:
-        previous = self.head
-        for frame in frames:
-            why = why_not_next(self.journal, previous, frame)
-            assert why is None, why
-            assert frame.previous_hash == previous.chain_hash, f"frame {frame.first_seq} is of another chain"
-            assert frame.bytes_count <= FRAME_BYTES_MAX, f"a frame of {frame.bytes_count} bytes"
-            previous = frame.head
+    def _recover_segments(self) -> Head:
+        """The settled head."""
+        self._remove_unfinished()
+        segments = self.directory.segments()
+        head = self.directory.origin
+        for segment in segments[:-1]:
+            head = self._recover_sealed(segment, head)
+        return self._recover_newest(segments[-1], head) if segments else head
+
+    def _recover_wal(self) -> None:
+        """Settles what the wal holds above the settled head, whatever `commit` says now."""
+        found = recover_wal(self.directory, self.head)
+        self._torn_end = found.torn
+        for frames in batches(found.frames):
+            self.commit(frames)
+        if not self._keeps_wal:
+            remove_wal(self.directory)
 
     def _remove_unfinished(self) -> None:
         path = self.directory.segments_path / UNFINISHED
@@ -236,7 +263,6 @@ class LmdbCommit:
         stopped = self.directory.stopped
         if stopped is None or (head.seq > stopped.seq and self._holds(stopped)) or head == stopped:
             return
-        self.close()
         place = place_text(self.journal, self.partition, stopped.seq)
         raise Corrupt(
             str(self.directory.path),
@@ -259,6 +285,17 @@ class LmdbCommit:
                 return found and decode_frame(cursor.key(), cursor.value(), source).head == stopped
         finally:
             handle.close()
+
+
+def assert_continues(journal: str, head: Head, frames: Sequence[Frame]) -> None:
+    """AssertionError unless `frames` follow `head`: whoever chained them is wrong."""
+    previous = head
+    for frame in frames:
+        why = why_not_next(journal, previous, frame)
+        assert why is None, why
+        assert frame.previous_hash == previous.chain_hash, f"frame {frame.first_seq} is of another chain"
+        assert frame.bytes_count <= FRAME_BYTES_MAX, f"a frame of {frame.bytes_count} bytes"
+        previous = frame.head
 
 
 def put_frames(environment: lmdb.Environment, frames: Sequence[Frame]) -> None:

@@ -1,5 +1,8 @@
 """Reading a journal, in any process, beside a living writer: verified frames in order, over all segments.
 
+With no living owner the wal is read too, above what was settled, and nothing is changed. Beside an owner a reader
+stops at the settled head: the wal is the owner's alone.
+
 A reader copies a bounded batch out of a short read transaction and lets it go before it decodes: LMDB cannot reuse a
 page while somebody reads, so a slow consumer would otherwise make the file grow.
 """
@@ -16,9 +19,12 @@ import lmdb
 
 from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle, damaged_file
-from ledger.journal.errors import Refused, Unavailable
+from ledger.journal.errors import Corrupt, Refused, Unavailable
 from ledger.journal.frame import Frame, Head, check_next, decode_frame, key_of, place_text
+from ledger.journal.ownership import owner_of
 from ledger.journal.segments import JournalDirectory, SegmentFile, copy_items, last_frame
+from ledger.journal.wal_file import wal_paths
+from ledger.journal.wal_recovery import unsettled
 
 BATCH_BYTES_MAX: Final = 1024 * 1024
 _BATCH_FRAMES_MAX: Final = 4096
@@ -28,9 +34,18 @@ _BATCH_FRAMES_MAX: Final = 4096
 class JournalReader:
     """One partition of one journal, read-only. Not to be shared between threads; cheap to make."""
 
-    def __init__(self, directory: Path | str, journal: str, partition: int) -> None:
-        """Raises Refused where there is no journal, Corrupt."""
-        self.directory: JournalDirectory = open_readonly(directory).journal(journal, partition)
+    def __init__(
+        self, directory: Path | str, journal: str, partition: int, *, wal: bool | None = None
+    ) -> None:
+        """`wal`: whether the wal is read; None: if there is no living owner. False is for who follows (projections
+        see settled frames only), True for the owner itself once it writes no more.
+
+        Raises Refused where there is no journal, Corrupt.
+        """
+        data = open_readonly(directory)
+        self.directory: JournalDirectory = data.journal(journal, partition)
+        self._data_path = data.path
+        self._wal = wal
         self._segments: list[SegmentFile] = []
         self._handle: SegmentHandle | None = None
         self._last: tuple[int, Head] | None = None
@@ -50,8 +65,8 @@ class JournalReader:
             self._handle.close()
             self._handle = None
 
-    def head(self) -> Head:
-        """The durable head now (in LMDB). Raises Corrupt, Unavailable."""
+    def settled(self) -> Head:
+        """The head in LMDB. Raises Corrupt, Unavailable."""
         self._refresh()
         if not self._segments:
             return self.directory.origin
@@ -59,13 +74,21 @@ class JournalReader:
         with self._open(segment).read() as transaction:
             return last_frame(transaction, self.directory.source(segment.path)).head
 
+    def head(self) -> Head:
+        """The durable head with no living owner, beside one the settled head. Raises Corrupt, Unavailable."""
+        while True:
+            settled = self.settled()
+            above = self._above(settled)
+            if above is not None:
+                return above[-1].head if above else settled
+
     def frame_at(self, seq: int) -> Frame | None:
         """The frame that holds event `seq`; None: no such event (yet)."""
         frame = next(self.frames(seq, seq), None)
         return frame if frame is not None and frame.first_seq <= seq <= frame.last_seq else None
 
     def frames(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Frame]:
-        """Whole frames in order, from the one that holds `from_seq` to the one that holds `to_seq` or the head.
+        """Whole frames in order, from the one that holds `from_seq` to the one that holds `to_seq` or `head()`.
 
         Each is checked: its hash, its place in the chain, its order. To follow, call again from the last seq + 1.
         Raises Corrupt at the first damage, Refused where `from_seq` lies before the oldest kept frame, Unavailable
@@ -91,10 +114,55 @@ class JournalReader:
                 yield frame
             if not items:
                 if not sealed:
-                    return
+                    break
                 index += 1
                 if index == len(self._segments):
                     self._refresh()
+        yield from self._frames_above(index, previous, from_seq, to_seq)
+
+    def _frames_above(self, index: int, previous: Head, from_seq: int, to_seq: int | None) -> Iterator[Frame]:
+        """The frames of the wal that follow `previous`, where the segments end."""
+        if not self._reads_wal():
+            return
+        settled = self.settled()
+        above = self._above(settled)
+        if above is None or settled.seq > previous.seq:  # an owner settled some while we looked
+            yield from self.frames(max(from_seq, previous.seq + 1), to_seq)
+            return
+        for frame in above:
+            if frame.last_seq < from_seq or frame.first_seq <= previous.seq:
+                continue
+            if to_seq is not None and frame.first_seq > to_seq:
+                return
+            self._last = (index, frame.head)
+            yield frame
+
+    def _above(self, settled: Head) -> list[Frame] | None:
+        """What the wal holds above the settled head, if it is ours to read; None: look again, an owner moved it.
+
+        Raises Corrupt, Unavailable.
+        """
+        if not self._reads_wal():
+            return []
+        try:
+            found = unsettled(self.directory, settled)
+        except FileNotFoundError:
+            return None  # an owner came, settled it and removed it
+        except OSError as error:
+            raise Unavailable(
+                f"the wal of {self.directory.path} cannot be read: {error}",
+                "run as the user who owns the journal",
+            ) from error
+        except Corrupt:
+            if not self._reads_wal() or self.settled() != settled:
+                return None  # an owner writes over what we read
+            raise
+        return found.frames if self._reads_wal() and self.settled() == settled else None
+
+    def _reads_wal(self) -> bool:
+        if self._wal is None:
+            return bool(wal_paths(self.directory)) and owner_of(self._data_path) is None
+        return self._wal
 
     def _seek(self, from_seq: int) -> tuple[int, Head]:
         """The segment to read first and the head before the frame that holds `from_seq`."""

@@ -26,6 +26,7 @@ from ledger.journal.manifest import (
 )
 
 SEGMENTS: Final = "segments"
+WAL: Final = "wal"
 UNFINISHED: Final = ".new.lmdb"
 """A segment whose first frame is not durable yet: no frame in it was ever acknowledged."""
 LOCK_SUFFIX: Final = "-lock"

@@ -2,7 +2,7 @@
 
 For each segment: the structure of the LMDB file (by a walker that never maps it, so that damage cannot kill the
 process), then every frame: hash, key, order, chain. Then that segments join, that manifests say what the files hold,
-and that no journal is shorter than at its last clean stop.
+that the wal continues them and agrees with them, and that no journal is shorter than at its last clean stop.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import msgspec
 from ledger.journal.directory import JOURNALS, open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt, Refused, Unavailable
-from ledger.journal.frame import Head, Source, check_next, decode_frame, place_text
+from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, place_text
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import owner_of
-from ledger.journal.segments import SEGMENTS, Item, JournalDirectory, SegmentFile, copy_items
+from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
+from ledger.journal.wal_file import wal_paths
+from ledger.journal.wal_recovery import recover_wal
 
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _BATCH_FRAMES_MAX: Final = 16384
@@ -52,6 +54,8 @@ class VerifiedHead(msgspec.Struct, frozen=True):
     journal: str
     partition: int
     head: Head
+    settled: Head
+    """How far it is whole in LMDB; beside a living owner both are this."""
     frames: int
     events: int
 
@@ -74,7 +78,7 @@ def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
     """Verifies a data directory, one partition's directory or one segment file.
 
     Raises Refused where `path` is none of them. Beside a living owner the structure of the newest file is left out
-    (it changes under the eyes); its frames up to the head are verified like all others.
+    (it changes under the eyes), and so is the wal; frames up to the settled head are verified like all others.
     """
     path = Path(path).absolute()
     check = _Check(on_progress or _no_progress)
@@ -124,8 +128,9 @@ def _no_progress(done: int, total: int) -> None:
 
 def _verify_partitions(check: _Check, data: Path, paths: list[Path]) -> None:
     live = owner_of(data) is not None
+    patterns = (f"{SEGMENTS}/*.lmdb",) if live else (f"{SEGMENTS}/*.lmdb", f"{WAL}/[01].wal")
     check.bytes_total = sum(
-        file.stat().st_size for path in paths for file in (path / SEGMENTS).glob("*.lmdb")
+        file.stat().st_size for path in paths for pattern in patterns for file in path.glob(pattern)
     )
     if live:
         check.notices.append(f"{data} has a living owner: verified up to what was settled")
@@ -158,6 +163,8 @@ def _verify_partition(check: _Check, directory: JournalDirectory, live: bool) ->
     for path in sorted(directory.segments_path.glob("*.json")):
         if not path.with_suffix(".lmdb").exists():
             check.problem(path.with_suffix(".lmdb"), "", "missing: its manifest is there")
+    if not live:
+        walk.wal()
     walk.finish()
 
 
@@ -205,6 +212,8 @@ class _Walk:
         """The head that the next frame must continue; None after damage: not known."""
         self._whole: Head = directory.origin
         """The last head up to which nothing was wrong."""
+        self._settled: Head | None = None
+        """The same without what stands in the wal, once that was looked at."""
         self._unbroken = True
         self._frames = 0
         self._events = 0
@@ -226,6 +235,35 @@ class _Walk:
         if sealed and len(self._check.problems) == found:
             self._compare_manifest(segment, before, self._frames - frames, size)
 
+    def wal(self) -> None:
+        """What the wal holds above the segments, where these are whole."""
+        paths = wal_paths(self._directory)
+        self._settled = settled = self._whole
+        if not paths:
+            return
+        if not self._unbroken:
+            self._check.notices.append(f"{paths[0].parent} was not verified: it continues damaged segments")
+            return
+        try:
+            found = recover_wal(self._directory, settled)
+        except _FAULTS as error:
+            if owner_of(self._directory.path.parent.parent) is not None:
+                self._check.notices.append(f"{paths[0].parent} was not verified: an owner writes it now")
+                return
+            self._check.found(error, paths[0].parent)
+            self._break()
+            return
+        for frame in found.frames:
+            self._take(frame)
+        if found.frames:
+            count = self._whole.seq - settled.seq
+            self._check.notices.append(
+                f"{paths[0].parent} holds {count} events to settle: the next start does it"
+            )
+        if found.torn:
+            self._check.notices.append(found.torn)
+        self._check.done(sum(path.stat().st_size for path in paths))
+
     def finish(self) -> None:
         """What concerns the end of the journal."""
         if self._damaged_end is not None:
@@ -241,7 +279,10 @@ class _Walk:
 
     def report(self) -> None:
         directory = self._directory
-        head = VerifiedHead(directory.journal, directory.partition, self._whole, self._frames, self._events)
+        settled = self._settled or self._whole
+        head = VerifiedHead(
+            directory.journal, directory.partition, self._whole, settled, self._frames, self._events
+        )
         self._check.heads.append(head)
 
     def _structure_broken(self, path: Path) -> bool:
@@ -294,6 +335,9 @@ class _Walk:
             self._check.found(error, Path(source.file))
             self._unbroken = False
         self._damaged_end = None
+        self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
         self._previous = frame.head
         self._frames += 1
         self._events += frame.count

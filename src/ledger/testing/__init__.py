@@ -1,6 +1,6 @@
 """What proves a ledger from outside: a seeded venue, strategies, and books so simple that they can be trusted."""
 
-from ledger.testing.books import Books
+from ledger.testing.books import Books, Told
 from ledger.testing.child import Child
 from ledger.testing.proof import Found, Recorder, look_up
 from ledger.testing.simulation import Simulated, TradingDoor, run_name, simulate
@@ -16,6 +16,7 @@ __all__ = [
     "Recorder",
     "Simulated",
     "Strategies",
+    "Told",
     "TradingDoor",
     "Venue",
     "look_up",

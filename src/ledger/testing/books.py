@@ -7,10 +7,10 @@ to be wrong in the same way as the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, final
+from typing import Final, Protocol, final
 
 from msgspec import Struct
 
@@ -19,54 +19,22 @@ from ledger.domain.enums import Side
 from ledger.domain.facts import (
     OrderReport,
     ReportAccepted,
-    ReportCanceled,
     ReportCancelRejected,
     ReportFill,
-    ReportRejected,
+    ReportPendingCancel,
+    ReportPendingReplace,
     ReportReplaced,
     ReportReplaceRejected,
+    ReportTradeCancel,
+    ReportTradeCorrect,
 )
+from ledger.testing.comparison import Row, Scales, compare_fills, compare_orders, compare_positions
+from ledger.testing.executions import Executions, Said, Traded
+from ledger.testing.numbers import Numbers
+from ledger.testing.order_record import OrderRecord
 
-Scales = Mapping[str, tuple[int, int]]
-"""(price_scale, qty_scale) by symbol."""
-Row = Mapping[str, Any]
-
-
-@final
-class OrderRecord:
-    """What was said about one order."""
-
-    def __init__(self, order: SubmitOrder) -> None:
-        self.client_order_id = order.client_order_id
-        self.current_id = order.client_order_id
-        self.strategy_id = order.strategy_id
-        self.symbol = order.symbol
-        self.side = Side(order.side)
-        self.qty = order.qty
-        self.px = order.px
-        self.acknowledged = False
-        self.ended = ""
-        """"CANCELED" or "REJECTED"; "" while neither."""
-        self.asked: dict[str, str] = {}
-        """Requests without an answer yet: id to "CANCEL" or "REPLACE"."""
-        self.cum = 0
-
-    @property
-    def leaves(self) -> int:
-        return 0 if self.ended else max(0, self.qty - self.cum)
-
-    @property
-    def status(self) -> str:
-        for kind in ("CANCEL", "REPLACE"):
-            if kind in self.asked.values():
-                return f"PENDING_{kind}"
-        if self.cum >= self.qty:
-            return "FILLED"
-        if self.ended:
-            return self.ended
-        if self.cum:
-            return "PARTIALLY_FILLED"
-        return "NEW" if self.acknowledged else "PENDING_NEW"
+UNALLOCATED: Final = "_UNALLOCATED"
+EXTERNAL: Final = "_EXTERNAL"
 
 
 @final
@@ -81,6 +49,16 @@ class Holding(Struct, frozen=True):
 
 
 @final
+class Told(Struct, frozen=True):
+    """What one fact must come to."""
+
+    kinds: tuple[str, ...]
+    """Anomalies, by name."""
+    repeated: bool
+    """Nothing is journaled: it says what is known."""
+
+
+@final
 class Books:
     """Everything that was acknowledged in one run."""
 
@@ -88,41 +66,96 @@ class Books:
         self._scales = scales
         self.orders: dict[tuple[str, str], OrderRecord] = {}
         self._by_any_id: dict[tuple[str, str], OrderRecord] = {}
-        self._fills: dict[tuple[str, str], list[ReportFill]] = {}
+        self.executions = Executions()
+        self.numbers = Numbers()
+        self.anomalies: Counter[str] = Counter()
+        """How many of each kind must have been recorded."""
 
     def commanded(self, command: SubmitOrder | CancelOrder | ReplaceOrder) -> None:
         """The ledger acknowledged a command."""
         if type(command) is SubmitOrder:
-            record = OrderRecord(command)
-            key = (command.symbol, command.client_order_id)
-            self.orders[key] = self._by_any_id[key] = record
+            self._add(OrderRecord.submitted(command))
             return
         record = self._by_any_id[command.symbol, command.orig_client_order_id]  # type: ignore[union-attr]
         record.asked[command.client_order_id] = "CANCEL" if type(command) is CancelOrder else "REPLACE"
+        self._by_any_id[command.symbol, command.client_order_id] = record
 
-    def reported(self, fact: OrderReport) -> None:
-        """The ledger acknowledged a fact."""
-        record = self._by_any_id[fact.symbol, fact.client_order_id]
+    def _add(self, record: OrderRecord) -> None:
+        key = (record.symbol, record.client_order_id)
+        self.orders[key] = self._by_any_id[key] = record
+
+    # ---- facts ---------------------------------------------------------------------------------------------
+
+    def reported(self, fact: OrderReport) -> Told:
+        """The ledger acknowledged a fact: what it must have made of it."""
+        taken, gap = self.numbers.judge(fact)
+        if taken and type(fact) is not ReportFill:
+            return Told((), True)
+        kinds, recorded = self._decided(fact)
+        if taken:
+            told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if recorded else Told((), True)
+        else:
+            came = self.numbers.journaled(fact, recorded=recorded, gap=gap)
+            told = Told((*kinds, "SOURCE_GAP") if gap else tuple(kinds), not (recorded or gap or came))
+        self.anomalies.update(told.kinds)
+        return told
+
+    def _decided(self, fact: OrderReport) -> tuple[list[str], bool]:
+        record = self._by_any_id.get((fact.symbol, fact.client_order_id))
         if type(fact) is ReportFill:
-            record.cum += fact.qty
-            self._fills.setdefault((record.strategy_id, record.symbol), []).append(fact)
-        elif type(fact) is ReportAccepted:
-            record.acknowledged = True
-        elif type(fact) is ReportRejected:
-            record.ended = "REJECTED"
-        elif type(fact) is ReportCanceled:
-            record.ended = "CANCELED"
-            record.asked.clear()
-        elif type(fact) is ReportReplaced:
-            self._replaced(record, fact)
-        elif type(fact) in (ReportCancelRejected, ReportReplaceRejected):
-            record.asked.pop(fact.request_id)  # type: ignore[attr-defined]
+            return self._filled(record, fact)
+        if type(fact) in (ReportTradeCancel, ReportTradeCorrect):
+            return self._said(record, fact)  # type: ignore[arg-type]
+        if record is None:
+            return self._of_unknown(fact), True
+        kinds, recorded = record.told(fact)
+        if type(fact) in (ReportReplaced, ReportPendingCancel, ReportPendingReplace) and not record.ended:
+            self._by_any_id.setdefault((fact.symbol, fact.request_id), record)  # type: ignore[attr-defined]
+        return kinds, recorded
 
-    def _replaced(self, record: OrderRecord, fact: ReportReplaced) -> None:
-        assert fact.qty is not None
-        record.qty, record.px, record.current_id = fact.qty, fact.px, fact.request_id
-        record.asked.pop(fact.request_id)
-        self._by_any_id[record.symbol, fact.request_id] = record
+    def _of_unknown(self, fact: OrderReport) -> list[str]:
+        if type(fact) in (ReportCancelRejected, ReportReplaceRejected):
+            return ["UNKNOWN_REQUEST"]
+        if type(fact) is ReportAccepted and fact.side is not None and fact.qty and fact.account:
+            holder = fact.strategy_id or EXTERNAL
+            order = OrderRecord(
+                fact.client_order_id, holder, fact.symbol, fact.side, fact.qty, fact.px, acknowledged=True
+            )
+            order.venue_order_id = fact.venue_order_id
+            self._add(order)
+        return ["UNKNOWN_ORDER"]
+
+    def _filled(self, record: OrderRecord | None, fact: ReportFill) -> tuple[list[str], bool]:
+        holder = record.strategy_id if record is not None else fact.strategy_id or UNALLOCATED
+        order = record.client_order_id if record is not None else ""
+        traded, waited, conflict = self.executions.take_fill(fact, holder, order)
+        if traded is None:
+            return ([conflict], True) if conflict else ([], False)
+        if waited is not None:
+            _apply(traded, waited)
+        if record is None:
+            return ["UNKNOWN_ORDER"], True
+        kinds = record.filled(fact.qty, 0 if traded.busted else traded.qty, fact.venue_cum)
+        if waited is not None:
+            _tell(record, traded, waited, fact.qty)
+        return kinds, True
+
+    def _said(self, record: OrderRecord | None, fact: Said) -> tuple[list[str], bool]:
+        verdict = self.executions.judge(fact)
+        if verdict == "repeated":
+            return [], False
+        if verdict not in ("new", "waits"):
+            return [verdict], True
+        traded, said = self.executions.take(fact)
+        if traded is None:
+            return ["BUST_BEFORE_FILL" if type(fact) is ReportTradeCancel else "CORRECT_BEFORE_FILL"], True
+        owner = self.orders.get((fact.symbol, traded.order))
+        before = traded.qty
+        for each in said:
+            _apply(traded, each)
+        return ([] if owner is None else _tell(owner, traded, said[-1], before)), True
+
+    # ---- what there is -------------------------------------------------------------------------------------
 
     def resting(self) -> list[OrderRecord]:
         """Orders that the venue has, with nothing asked of them."""
@@ -133,127 +166,82 @@ class Books:
         ]
 
     def ended(self) -> list[OrderRecord]:
-        """Orders that are canceled, rejected or filled."""
+        """Orders that are canceled, expired, rejected or filled."""
         return [record for record in self.orders.values() if not record.leaves and not record.asked]
 
     @property
     def fill_count(self) -> int:
-        return sum(len(fills) for fills in self._fills.values())
+        return len(self.executions.fills)
+
+    def traded(self, strategy_id: str, symbol: str) -> list[Traded]:
+        """The fills of a position that count, oldest first."""
+        return [
+            each
+            for each in self.executions.fills.values()
+            if each.holder == strategy_id and each.symbol == symbol and not each.busted
+        ]
 
     def holding(self, strategy_id: str, symbol: str) -> Holding:
         """The position, from its first fill on."""
-        price_scale, qty_scale = self._scales[symbol]
-        money, unit = 10 ** (price_scale + qty_scale), 10**qty_scale
-        qty = cost = realized = cash = fees = Fraction(0)
-        for fill in self._fills.get((strategy_id, symbol), []):
-            delta = Fraction(fill.qty if fill.side is Side.BUY else -fill.qty)
-            cash -= delta * fill.px
-            fees += Fraction(fill.fee, 10**8)
-            if qty * delta < 0:
-                closed = min(abs(qty), abs(delta)) * (1 if qty > 0 else -1)
-                # The ledger keeps whole units; half to even is its published rule (and round()'s).
-                removed = Fraction(round(cost * closed / qty))
-                realized += closed * fill.px - removed
-                cost -= removed
-                qty -= closed
-                delta += closed
-            cost += delta * fill.px
-            qty += delta
-        return Holding(qty / unit, cost / money, realized / money, cash / money, fees)
-
-    # ---- comparing -----------------------------------------------------------------------------------------
+        return add_up(self.traded(strategy_id, symbol), *self._scales[symbol])
 
     def differences(
         self, orders: Iterable[Row], fills: Iterable[Row], positions: Iterable[Row], of: Iterable[str]
     ) -> list[str]:
         """One sentence for each value of strategies `of` that the ledger's rows have otherwise, lack or repeat."""
         mine = set(of)
-        found = self._order_differences(row for row in orders if row["strategy_id"] in mine)
-        found += self._fill_differences(row for row in fills if row["strategy_id"] in mine)
-        return found + self._position_differences(row for row in positions if row["strategy_id"] in mine)
-
-    def _order_differences(self, rows: Iterable[Row]) -> list[str]:
-        found: list[str] = []
-        seen: set[tuple[str, str]] = set()
-        for row in rows:
-            key = (row["symbol"], row["client_order_id"])
-            name = f"order {key[1]} of {key[0]}"
-            record = self.orders.get(key)
-            if key in seen or record is None:
-                found.append(f"{name}: the ledger has it {'twice' if key in seen else 'and nobody sent it'}")
-                continue
-            seen.add(key)
-            price_scale, qty_scale = self._scales[record.symbol]
-            ours = {
-                "strategy_id": record.strategy_id,
-                "side": record.side.name,
-                "qty": Fraction(record.qty, 10**qty_scale),
-                "px": None if record.px is None else Fraction(record.px, 10**price_scale),
-                "cum_qty": Fraction(record.cum, 10**qty_scale),
-                "leaves_qty": Fraction(record.leaves, 10**qty_scale),
-                "status": record.status,
-                "current_client_order_id": record.current_id,
-            }
-            found += _differing(name, ours, row)
-        return found + [
-            f"order {key[1]} of {key[0]}: the ledger lacks it" for key in self.orders if key not in seen
-        ]
-
-    def _fill_differences(self, rows: Iterable[Row]) -> list[str]:
-        ours = {fill.execution_id: fill for fills in self._fills.values() for fill in fills}
-        found: list[str] = []
-        seen: set[str] = set()
-        for row in rows:
-            execution_id = row["execution_id"]
-            name = f"fill {execution_id}"
-            fill = ours.get(execution_id)
-            if execution_id in seen or fill is None:
-                found.append(
-                    f"{name}: the ledger has it {'twice' if execution_id in seen else 'and nobody sent it'}"
-                )
-                continue
-            seen.add(execution_id)
-            price_scale, qty_scale = self._scales[fill.symbol]
-            values = {
-                "qty": Fraction(fill.qty, 10**qty_scale),
-                "px": Fraction(fill.px, 10**price_scale),
-                "fee": Fraction(fill.fee, 10**8),
-                "side": fill.side.name,
-            }
-            found += _differing(name, values, row)
-        return found + [f"fill {each}: the ledger lacks it" for each in ours if each not in seen]
-
-    def _position_differences(self, rows: Iterable[Row]) -> list[str]:
-        found: list[str] = []
-        seen: set[tuple[str, str]] = set()
-        for row in rows:
-            key = (row["strategy_id"], row["symbol"])
-            if key not in self._fills:
-                found.append(f"position {key[0]} in {key[1]}: the ledger has it and nobody traded")
-                continue
-            seen.add(key)
-            holding = self.holding(*key)
-            ours = {name: getattr(holding, name) for name in ("qty", "cost", "realized", "cash")}
-            name = f"position {key[0]} in {key[1]}"
-            found += _differing(name, ours, row)
-            fees = sum((_fraction(amount) for amount in row["fees"].values()), Fraction(0))
-            if fees != holding.fees:
-                found.append(f"{name}: fees {fees} in the ledger, {holding.fees} here")
-        return found + [
-            f"position {key[0]} in {key[1]}: the ledger lacks it" for key in self._fills if key not in seen
-        ]
+        records = {key: each for key, each in self.orders.items() if each.strategy_id in mine}
+        traded = [each for each in self.executions.fills.values() if each.holder in mine]
+        places = {(each.holder, each.symbol) for each in traded}
+        found = compare_orders(records, (row for row in orders if row["strategy_id"] in mine), self._scales)
+        found += compare_fills(traded, (row for row in fills if row["strategy_id"] in mine), self._scales)
+        return found + compare_positions(
+            {place: self.holding(*place) for place in places},
+            (row for row in positions if row["strategy_id"] in mine),
+        )
 
 
-def _fraction(text: str) -> Fraction:
-    return Fraction(Decimal(text))
+def _apply(traded: Traded, said: Said) -> None:
+    if type(said) is ReportTradeCorrect:
+        traded.qty, traded.px, traded.fee = said.qty, said.px, said.fee
+    else:
+        traded.busted = True
 
 
-def _differing(name: str, ours: Mapping[str, Any], row: Row) -> list[str]:
-    found: list[str] = []
-    for key, value in ours.items():
-        theirs = row[key]
-        if isinstance(value, Fraction) and theirs is not None:
-            theirs = _fraction(str(theirs))
-        if theirs != value:
-            found.append(f"{name}: {key} is {theirs} in the ledger, {value} here")
-    return found
+def _tell(record: OrderRecord, traded: Traded, last: Said, before: int) -> list[str]:
+    """The order hears that a fill which counted `before` was corrected, busted, or the one after the other."""
+    kinds = record.corrected(traded.qty - before)
+    if type(last) is ReportTradeCancel:
+        record.lost(traded.qty, last.reinstated)
+        return []
+    return kinds
+
+
+class Line(Protocol):
+    """A fill that counts, in its instrument's scales."""
+
+    side: Side
+    qty: int
+    px: int
+    fee: int
+
+
+def add_up(fills: Iterable[Line], price_scale: int, qty_scale: int) -> Holding:
+    """The position that these fills make, from nothing."""
+    money, unit = 10 ** (price_scale + qty_scale), 10**qty_scale
+    qty = cost = realized = cash = fees = Fraction(0)
+    for fill in fills:
+        delta = Fraction(fill.qty if fill.side is Side.BUY else -fill.qty)
+        cash -= delta * fill.px
+        fees += Fraction(fill.fee, 10**8)
+        if qty * delta < 0:
+            closed = min(abs(qty), abs(delta)) * (1 if qty > 0 else -1)
+            # The ledger keeps whole units; half to even is its published rule (and round()'s).
+            removed = Fraction(round(cost * closed / qty))
+            realized += closed * fill.px - removed
+            cost -= removed
+            qty -= closed
+            delta += closed
+        cost += delta * fill.px
+        qty += delta
+    return Holding(qty / unit, cost / money, realized / money, cash / money, fees)

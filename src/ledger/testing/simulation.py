@@ -17,7 +17,9 @@ from msgspec import Struct
 
 from ledger.domain.commands import DefineInstrument, DefineStrategy
 from ledger.domain.facts import OrderReport
+from ledger.testing.anomaly_watch import AnomalyWatch
 from ledger.testing.books import Books
+from ledger.testing.shared_positions import SHARED, compare_shared
 from ledger.testing.strategies import EXCHANGE, INSTRUMENTS, Intent, Strategies
 from ledger.testing.venue import Venue
 from ledger.wire import Committed, FactCommitted, Rejected
@@ -54,6 +56,8 @@ class Simulated(Struct, frozen=True):
     """Commands and facts sent a second time on purpose."""
     seconds: float
     mismatches: list[str]
+    anomalies: dict[str, int] = {}
+    """Disagreements of a nasty venue that had to be recorded, by kind."""
 
 
 Progress = Callable[[int, int], None]
@@ -68,13 +72,15 @@ async def simulate(
     run: str,
     new_id: Callable[[], bytes],
     rate: float = 0.0,
+    nasty: bool = False,
     progress: Progress = lambda _orders, _acknowledged: None,
 ) -> Simulated:
     """Drive `orders` new orders at `rate` a second (0: as fast as it goes) and compare at the end.
 
-    `run` makes the ids of this run its own; `new_id` gives command ids.
+    A `nasty` venue repeats, reorders, holds back, takes back and contradicts itself (see `Venue`); the end must be
+    exact all the same, with every anomaly that was due. `run` makes the ids of this run its own; `new_id` gives command ids.
     """
-    simulation = _Simulation(door, seed, run, new_id)
+    simulation = _Simulation(door, seed, run, new_id, nasty)
     began = trio.current_time()
     await simulation.define()
     await simulation.trade(orders, rate, progress)
@@ -84,20 +90,32 @@ async def simulate(
 
 @final
 class _Simulation:
-    def __init__(self, door: TradingDoor, seed: int, run: str, new_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self, door: TradingDoor, seed: int, run: str, new_id: Callable[[], bytes], nasty: bool
+    ) -> None:
         self._door = door
         self._seed = seed
         self._run = run
         self._new_id = new_id
         self._random = Random(f"repeats {seed}")
-        self._books = Books({each.symbol: (each.price_scale, each.qty_scale) for each in INSTRUMENTS})
+        self._scales = {each.symbol: (each.price_scale, each.qty_scale) for each in INSTRUMENTS}
+        self._books = Books(self._scales)
         self._strategies = Strategies(seed, run, self._books, new_id)
-        self._venue = Venue(seed, run, {each.symbol: (each.lot, each.around) for each in INSTRUMENTS})
+        self._venue = Venue(
+            seed,
+            run,
+            {each.symbol: (each.lot, each.around) for each in INSTRUMENTS},
+            nasty=nasty,
+            claimants=self._strategies.names,
+        )
+        self._watch = AnomalyWatch(door, run) if nasty else None
         self._commands = self._acknowledged = self._rejected = self._resent = 0
         self._mismatches: list[str] = []
 
     async def define(self) -> None:
         """Define what the run needs and the ledger lacks."""
+        if self._watch is not None:
+            await self._watch.begin()
         known = {row["symbol"] for row in await self._door.rows("instruments")}
         commands: list[Any] = [
             DefineInstrument(
@@ -128,6 +146,7 @@ class _Simulation:
             await self._round(count)
             sent += count
             progress(sent, self._acknowledged)
+        await self._report(self._venue.rest())
 
     async def _round(self, orders: int) -> None:
         intents = self._strategies.intents(orders)
@@ -137,9 +156,14 @@ class _Simulation:
             self._answered(intent, answer)
         await self._repeat_commands(intents, answers)
         facts = self._venue.facts(trades=orders // 2)
+        await self._report(facts)
+        await self._repeat_facts(facts)
+
+    async def _report(self, facts: list[OrderReport]) -> None:
         for fact, answer in zip(facts, await self._door.send_facts(facts), strict=True):
             self._fact_answered(fact, answer)
-        await self._repeat_facts(facts)
+        if self._watch is not None:
+            await self._watch.look(self._books.anomalies)
 
     def _answered(self, intent: Intent, answer: Any) -> None:
         command = intent.command
@@ -159,10 +183,12 @@ class _Simulation:
                 self._differs(f"{name}: refused with {code} {detail}, expected {intent.expected}")
 
     def _fact_answered(self, fact: OrderReport, answer: Any) -> None:
-        if type(answer) is FactCommitted:
-            self._books.reported(fact)
-        else:
+        if type(answer) is not FactCommitted:
             self._differs(f"{type(fact).__name__} {fact.source_seq}: not taken: {answer}")
+            return
+        told = self._books.reported(fact)
+        if told.repeated and not answer.repeated:
+            self._differs(f"{type(fact).__name__} {fact.source_seq} changed something; it says what is known")
 
     async def _repeat_commands(self, intents: list[Intent], answers: list[Any]) -> None:
         """A few again, with the same ids: the ledger must say what it said."""
@@ -187,19 +213,22 @@ class _Simulation:
             return
         self._resent += len(again)
         for fact, answer in zip(again, await self._door.send_facts(again), strict=True):
+            if type(answer) is FactCommitted and not self._books.reported(fact).repeated:
+                continue  # a nasty venue's: of a run before, or under a number that another fact had
             if type(answer) is not FactCommitted or not answer.repeated:
                 self._differs(f"{type(fact).__name__} {fact.source_seq} sent again: {answer}")
 
     async def compare(self) -> None:
         """Ask for everything and hold it against the books."""
         rows: dict[str, list[dict[str, Any]]] = {"orders": [], "fills": [], "positions": []}
-        for name in self._strategies.names:
+        for name in (*self._strategies.names, *(SHARED if self._watch is not None else ())):
             for what, found in rows.items():
                 found += await self._door.rows(what, strategy=name)
-        differences = self._books.differences(
-            rows["orders"], rows["fills"], rows["positions"], self._strategies.names
-        )
-        for difference in differences:
+        found = self._books.differences(**rows, of=self._strategies.names)
+        if self._watch is not None:
+            found += compare_shared(self._books, rows, self._run, self._scales)
+            found += await self._watch.differences(self._books.anomalies)
+        for difference in found:
             self._differs(difference)
 
     def _differs(self, sentence: str) -> None:
@@ -218,6 +247,7 @@ class _Simulation:
             self._resent,
             seconds,
             self._mismatches,
+            dict(sorted(self._books.anomalies.items())),
         )
 
 

@@ -247,3 +247,27 @@ async def test_a_book_larger_than_a_frame_can_surely_hold_is_refused_and_its_num
         assert type(answer) is Refused
         (answer,) = await one.ask("market", BookSnapshot("f", 1, 1, "AAPL", "XNAS", 10, levels[:1000], ()))
         assert type(answer) is FactCommitted
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+async def test_a_fact_that_made_only_an_anomaly_makes_it_once(tmp_path: Path, restarted: bool) -> None:
+    """I-11: the anomaly carries the fact's number, so that it is known as taken."""
+    facts = [
+        accepted(1, "stranger"),
+        fill(2, "c1", 10, execution_id="x"),
+        fill(3, "c1", 20, execution_id="x"),
+    ]
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        await one.ask("reports", *facts)
+        before = await one.rows("anomalies")
+        assert [row["kind"] for row in before] == ["UNKNOWN_ORDER", "FILL_BEFORE_ACK", "EXEC_ID_CONFLICT"]
+        clock, new_id = one.clock, one.new_id
+        if not restarted:
+            assert all(answer.repeated for answer in await one.ask("reports", *facts))
+            assert await one.rows("anomalies") == before
+    if restarted:
+        async with running(tmp_path, clock=clock, new_id=new_id) as one:
+            assert all(answer.repeated for answer in await one.ask("reports", *facts))
+            assert await one.rows("anomalies") == before

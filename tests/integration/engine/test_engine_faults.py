@@ -222,7 +222,7 @@ async def test_the_anomalies_of_a_turn_that_raised_are_not_shown(
         await one.ask("commands", one.order("c1", qty=10))
         await one.ask("reports", accepted(1, "c1"))
         fold = one.engine.partition.trading
-        table = fold._apply
+        table = fold.steps
         from ledger.domain.events import SourceGapOpened
 
         def broken(_seq: int, _now: int, _event: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder
+from ledger.domain.enums import OrderType
 from ledger.wire import Committed, Refused, Rejected, decode_batch, encode_messages, show
 from running_engine import START_NS, Running, accepted, names, running
 
@@ -178,7 +179,7 @@ async def test_codes_below_ten_are_never_journaled_and_are_decided_afresh(tmp_pa
         await one.settle()
         before = names(tmp_path)
         malformed = one.order("has blank")
-        unsupported = msgspec.structs.replace(one.order("c1"), reduce_only=True)
+        unsupported = msgspec.structs.replace(one.order("c1"), order_type=OrderType.PEG)
         answers = await one.ask("commands", malformed, unsupported)
         assert [type(answer) for answer in answers] == [Refused, Refused]
         assert [answer.code for answer in answers] == [Code.MALFORMED, Code.UNSUPPORTED]

@@ -23,7 +23,6 @@ FAULTS: list[tuple[Code, dict[str, Any], str]] = [
     (Code.MALFORMED, {"exchange": "NAS|DAQ"}, "exchange 'NAS|DAQ' must be"),
     (Code.UNSUPPORTED, {"order_type": OrderType.PEG}, "order_type PEG is not supported"),
     (Code.UNSUPPORTED, {"order_type": OrderType.TRAILING_STOP}, "order_type TRAILING_STOP is not supported"),
-    (Code.UNSUPPORTED, {"reduce_only": True}, "reduce_only is not supported"),
     (Code.BAD_SIDE, {"side_flag": SideFlag.SHORT}, "side_flag SHORT is for SELL only"),
     (
         Code.BAD_ORDER_TYPE,
@@ -45,6 +44,7 @@ FAULTS: list[tuple[Code, dict[str, Any], str]] = [
     (Code.EXPIRE_TS_REQUIRED, {"time_in_force": TimeInForce.GTD}, "expire_ts is required"),
     (Code.EXPIRE_TS_IN_PAST, {"time_in_force": TimeInForce.GTD, "expire_ts": NOW}, "is not after now"),
     (Code.DISPLAY_QTY_EXCEEDS_QTY, {"display_qty": 101}, "display_qty 101 is more than qty 100"),
+    (Code.WOULD_INCREASE_POSITION, {"reduce_only": True}, "reduce_only, but the position is 0"),
 ]
 
 

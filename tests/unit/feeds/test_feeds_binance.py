@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 import given_capture as given
 from ledger.domain.enums import BookSource, Side
 from ledger.domain.facts import BookDelta, BookSnapshot, MarketTrade, Quote
-from ledger.feeds import CaptureError, facts, inspect
-from ledger.feeds.binance import inspect_all, scaled
+from ledger.feeds import CaptureError
+from ledger.feeds.binance import facts, inspect, inspect_all
+from ledger.feeds.terms import scaled
 
 HEAD = ("binance/BTCUSDT", given.BEGAN_NS)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import given_capture as given
-from ledger.feeds import check
+from ledger.feeds import check_binance as check
 
 HERE = Path(__file__).resolve()
 DATA = Path(os.environ.get("LEDGER_DATA") or HERE.parents[3].parent / "shared" / "data") / "binance"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from journals import segment_paths, write_journal
+from journals import crash_unsettled, segment_paths, write_journal
 from ledger.journal import Corrupt, Refused, StorageError, create_or_open, open_readonly, owner_of
 
 
@@ -112,6 +112,14 @@ def test_a_lost_manifest_beside_segments_is_never_taken_for_a_birth(tmp_path: Pa
     with pytest.raises(Corrupt, match="missing beside segments"):
         create_or_open(tmp_path, partitions=1)
     assert len(segment_paths(tmp_path)) == 1
+
+
+def test_a_lost_manifest_beside_a_wal_is_never_taken_for_a_birth(tmp_path: Path) -> None:
+    crash_unsettled(tmp_path / "data", [1])
+    assert not segment_paths(tmp_path / "data")
+    (tmp_path / "data" / "manifest.json").unlink()
+    with pytest.raises(Corrupt, match="missing beside a wal"):
+        create_or_open(tmp_path / "data", partitions=1)
 
 
 def test_a_birth_cut_short_is_begun_anew(tmp_path: Path) -> None:

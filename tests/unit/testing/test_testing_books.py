@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side
@@ -17,7 +19,7 @@ from ledger.domain.facts import (
     ReportReplaced,
     ReportReplaceRejected,
 )
-from ledger.testing import Books
+from ledger.testing import Books, Told
 
 ID = bytes(16)
 HEAD = ("venue", 1, 1, "AAPL", "XNAS")
@@ -32,10 +34,17 @@ def books_of(*fills: str) -> Books:
         side = Side.BUY if terms[0] == "B" else Side.SELL
         cents = round(Fraction(px) * 100)
         name = f"c{number}"
-        books.commanded(order(name, side, int(qty), cents))
-        books.reported(ReportAccepted(*HEAD, name))
-        books.reported(fill(name, side, int(qty), cents, f"x{number}", round(Fraction(fee or 0) * 10**8)))
+        say(books, order(name, side, int(qty), cents))
+        say(books, ReportAccepted(*HEAD, name))
+        say(books, fill(name, side, int(qty), cents, f"x{number}", round(Fraction(fee or 0) * 10**8)))
     return books
+
+
+def say(books: Books, said: Any) -> Told | None:
+    """One command or fact; facts are numbered as they come."""
+    if isinstance(said, (SubmitOrder, CancelOrder, ReplaceOrder)):
+        return books.commanded(said)
+    return books.reported(replace(said, source_seq=books.numbers.high("venue") + 1))
 
 
 def order(name: str = "c", side: Side = Side.BUY, qty: int = 100, px: int = 1000) -> SubmitOrder:
@@ -92,10 +101,7 @@ REPLACE = ReplaceOrder(ID, "AAPL", "r", "c", 150, 1010)
 def test_the_status_follows_from_what_was_said(said, status) -> None:
     books = Books({"AAPL": (2, 0)})
     for each in said:
-        if isinstance(each, (SubmitOrder, CancelOrder, ReplaceOrder)):
-            books.commanded(each)
-        else:
-            books.reported(each)
+        say(books, each)
     assert books.orders["AAPL", "c"].status == status
 
 

@@ -14,10 +14,18 @@ class TradingJournal(msgspec.Struct, frozen=True):
     commit: Annotated[
         Literal["lmdb", "wal"],
         acts(
-            "Where a frame becomes durable: `lmdb`, or `wal` once the write-ahead file exists.",
-            not_yet=("wal",),
+            "Where a frame becomes durable: `wal`, a preallocated file that LMDB follows within 20 ms, or `lmdb` itself."
         ),
-    ] = "lmdb"
+    ] = "wal"
+    wal_bytes: Annotated[
+        int,
+        acts(
+            "Length of each of the two files of the wal, written in full when they are made; whole 4096-byte pages.",
+            "bytes",
+            least=1 << 24,
+            most=1 << 34,
+        ),
+    ] = 64 << 20
     segment_bytes_max: Annotated[
         int, acts("A segment is sealed at this size, and at every UTC day.", "bytes", least=1 << 20)
     ] = 1 << 30
@@ -327,21 +335,42 @@ class Session(msgspec.Struct, frozen=True):
 
 @final
 class Risk(msgspec.Struct, frozen=True):
-    """Pre-trade checks that are settings; limits themselves are journaled commands."""
+    """The limits of the whole firm that a new journal begins with: journaled once, at its birth, and never read again.
 
+    From then on the journal has them: `ledger limits show` tells, `ledger limits set` changes them.
+    """
+
+    max_order_qty: Annotated[str, acts("Largest quantity of one order.", form="limit")] = ""
+    max_order_notional: Annotated[
+        str, acts("Largest qty * px * multiplier of one order, in its quote currency.", form="limit")
+    ] = ""
+    px_collar: Annotated[
+        str,
+        acts("How far a limit price may be from the mark, as a share of it: 0.05 is 5 %.", form="limit"),
+    ] = ""
+    max_position: Annotated[
+        str,
+        acts("Largest net position in one symbol, all open orders of one side filled.", form="limit"),
+    ] = ""
+    max_open_orders: Annotated[int, acts("Open orders at most; 0 is no limit.", "orders", least=0)] = 0
+    max_gross_notional: Annotated[
+        str, acts("Open orders at their prices and positions at their cost, added up.", form="limit")
+    ] = ""
     duplicate_window_ms: Annotated[
         int,
-        planned(
-            "Equal orders of one strategy inside this window are refused; 0 is off.",
-            "ms",
+        acts("Equal orders of one strategy inside this window are refused; 0 is off.", "ms", least=0),
+    ] = 0
+    messages_per_second: Annotated[
+        int,
+        acts(
+            "New orders and replaces of one actor and session; past it RATE_LIMITED, never for a cancel; 0 is off.",
+            "1/s",
             least=0,
-            fixed_now=True,
-            outcome=True,
+            most=1_000_000,
         ),
     ] = 0
     mark_age_max_ms: Annotated[
-        int,
-        planned("A mark older than this is no reference price.", "ms", least=1, fixed_now=True, outcome=True),
+        int, acts("A mark or trade older than this is no reference price.", "ms", least=1)
     ] = 5000
 
 

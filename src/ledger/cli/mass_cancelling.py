@@ -1,0 +1,27 @@
+"""Following a mass cancel until every order of its scope has been asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from ledger.cli.talk import Talk
+
+PATIENCE_S: Final = 10.0
+_POLL_S: Final = 0.05
+
+
+def followed(talk: Talk, key: str, value: str) -> dict[str, Any]:
+    """The row of the mass cancel whose column `key` is `value`, once it is complete or patience has ended."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        row = next(row for row in talk.rows("mass_cancels") if row[key] == value)
+        if row["complete"] or time.monotonic() > end:
+            return row
+        time.sleep(_POLL_S)
+
+
+def told(row: dict[str, Any]) -> str:
+    """What became of it, for people."""
+    rest = "" if row["complete"] else " so far; the ledger goes on: `ledger kill status`"
+    return f"{row['cancels']} cancels asked for{rest}"

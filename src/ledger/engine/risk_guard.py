@@ -1,0 +1,223 @@
+"""What risk may look at for one order: gathered from the folds before `decide`, only where anything limits or restricts.
+
+Each look-up is O(1): restrictions and limits by the order's scopes, exposures that the fold has kept, the book's mark.
+The message rate is counted here and nowhere else: it is not a fact about the desk, so it is not journaled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+from ledger.domain.book import mark
+from ledger.domain.codes import Code
+from ledger.domain.commands import ReplaceOrder, SubmitOrder
+from ledger.domain.context import Rejection
+from ledger.domain.enums import OrderType, TradingState
+from ledger.domain.exposure import NOTHING
+from ledger.domain.limit import MARK_AGE_MAX_MS, RiskLimit
+from ledger.domain.order_state import OrderState
+from ledger.domain.risk import Applied, Reference, Surroundings, needs_reference
+from ledger.domain.scope import (
+    ACCOUNT,
+    EVERYTHING,
+    STRATEGY,
+    STRATEGY_SYMBOL,
+    SYMBOL,
+    ScopeKey,
+    scope_text,
+    scopes_of,
+)
+from ledger.fold import exposure_key, position_kind, twin_key
+
+if TYPE_CHECKING:
+    from ledger.engine.partition import Partition
+
+_NS_PER_S: Final = 10**9
+_NS_PER_MS: Final = 10**6
+COUNTERS_MAX: Final = 10_000
+"""Senders whose message rate is remembered; past it those at rest are forgotten."""
+Senders = dict[tuple[ScopeKey, str, str], int]
+
+
+@final
+class RiskGuard:
+    """The risk view of one partition's turns."""
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._rates: Senders = {}
+        """By (limit's scope, actor, session): the time up to which its messages have used their share."""
+
+    def of_submit(self, command: SubmitOrder, account: str) -> Surroundings | Rejection:
+        """What a new order meets; a Rejection where its sender is too fast."""
+        strategy, symbol = command.strategy_id, command.symbol
+        control = self._partition.trading.control
+        limits = self._limits(account, strategy, symbol)
+        fast = self._too_fast(limits, command.session_id)
+        if fast is not None:
+            return fast
+        scopes = scopes_of(account, strategy, symbol, command.exchange, command.trader_id, command.session_id)
+        killed, halted, reducing = self._restrictions(scopes)
+        order_type = command.order_type
+        priced = command.px is not None or command.stop_px is not None
+        reference = None
+        if order_type is OrderType.MARKET or any(
+            needs_reference(limit, order_type, priced=priced) for _, limit in limits
+        ):
+            reference = self._reference(command.exchange, symbol)
+        twin, twin_age_ms = self._twin(command) if control.duplicate_window_ns else ("", 0)
+        needs_own = command.reduce_only or bool(reducing)
+        return Surroundings(
+            killed=killed,
+            halted=halted,
+            reducing=reducing,
+            own=self._own(account, strategy, symbol, limits, asked=needs_own),
+            reference=reference,
+            limits=tuple(self._applied(key, limit, account, strategy, symbol) for key, limit in limits),
+            twin=twin,
+            twin_age_ms=twin_age_ms,
+        )
+
+    def of_replace(self, command: ReplaceOrder, state: OrderState) -> Surroundings | Rejection:
+        """What a replace meets."""
+        terms = state.terms
+        account, strategy, symbol = terms.account, terms.strategy_id, terms.symbol
+        limits = self._limits(account, strategy, symbol)
+        fast = self._too_fast(limits, command.session_id)
+        if fast is not None:
+            return fast
+        scopes = scopes_of(account, strategy, symbol, terms.exchange, terms.trader_id, terms.session_id)
+        killed, halted, reducing = self._restrictions(scopes)
+        priced = state.px is not None or state.stop_px is not None
+        reference = None
+        if any(needs_reference(limit, terms.order_type, priced=priced) for _, limit in limits):
+            reference = self._reference(terms.exchange, symbol)
+        needs_own = terms.reduce_only or bool(reducing)
+        return Surroundings(
+            killed=killed,
+            halted=halted,
+            reducing=reducing,
+            own=self._own(account, strategy, symbol, limits, asked=needs_own),
+            reference=reference,
+            order_mark=None
+            if priced
+            else self._partition.trading.control.marks.get((symbol, terms.client_order_id)),
+            limits=tuple(self._applied(key, limit, account, strategy, symbol) for key, limit in limits),
+        )
+
+    # ---- limits --------------------------------------------------------------------------------------------
+
+    def _limits(self, account: str, strategy: str, symbol: str) -> list[tuple[ScopeKey, RiskLimit]]:
+        states = self._partition.trading.control.limits.states
+        if not states:
+            return []
+        keys: tuple[ScopeKey, ...] = (
+            EVERYTHING,
+            (ACCOUNT, account),
+            (STRATEGY, strategy),
+            (SYMBOL, symbol),
+            (STRATEGY_SYMBOL, f"{strategy}/{symbol}"),
+        )
+        return [(key, states[key]) for key in keys if key in states]
+
+    def _applied(self, key: ScopeKey, limit: RiskLimit, account: str, strategy: str, symbol: str) -> Applied:
+        exposures = self._partition.trading.control.exposures
+        total = in_symbol = NOTHING
+        if limit.max_open_orders is not None or limit.max_gross_notional is not None:
+            total = exposures.get(key) or NOTHING
+        if limit.max_position is not None:
+            kind = position_kind(key[0])
+            in_symbol = exposures.get(exposure_key(kind, account, strategy, symbol)) or NOTHING
+        return Applied(key, limit, total, in_symbol)
+
+    def _own(
+        self,
+        account: str,
+        strategy: str,
+        symbol: str,
+        limits: list[tuple[ScopeKey, RiskLimit]],
+        *,
+        asked: bool,
+    ) -> Any:
+        if asked or any(limit.max_gross_notional is not None for _, limit in limits):
+            return self._partition.trading.control.own(account, strategy, symbol)
+        return NOTHING
+
+    def _twin(self, command: SubmitOrder) -> tuple[str, int]:
+        fold = self._partition.trading
+        twin = fold.control.twins.get(twin_key(command))
+        if twin is None:
+            return "", 0
+        order, at = twin
+        state = fold.orders.get(order)
+        if state is None or state.terms.ts_created != at:  # its turn was dropped
+            return "", 0
+        return order[1], (self._partition.context.now_ns - at) // _NS_PER_MS
+
+    # ---- restrictions --------------------------------------------------------------------------------------
+
+    def _restrictions(self, scopes: tuple[ScopeKey, ...]) -> tuple[str, str, str]:
+        """A sentence each for what kills, halts and lets only reduce; "" where nothing does."""
+        control = self._partition.trading.control
+        states = control.restrictions.states
+        killed = halted = reducing = ""
+        if not states:
+            return killed, halted, reducing
+        for key in scopes:
+            found = states.get(key)
+            if found is None:
+                continue
+            if found.kills and not killed:
+                kill = control.kills.states[found.kills[0]]
+                killed = f"the kill switch of {scope_text(key)} is engaged by {kill.actor}: {kill.reason}"
+            if found.state is TradingState.HALTED:
+                halted = f"{scope_text(key)} is HALTED by {found.state_actor}: {found.state_reason}"
+            elif found.state is TradingState.REDUCING:
+                reducing = f"{scope_text(key)} is REDUCING by {found.state_actor}: {found.state_reason}"
+            if found.mass and not halted:
+                halted = (
+                    f"a mass cancel of {scope_text(key)} is on its way; send it again when it is complete"
+                )
+        return killed, halted, reducing
+
+    # ---- reference price -----------------------------------------------------------------------------------
+
+    def _reference(self, exchange: str, symbol: str) -> Reference | None:
+        """The mark of the order's book, else its last trade, none older than mark_age_max_ms."""
+        partition = self._partition
+        book = partition.market.books.get((exchange, symbol))
+        if book is None:
+            return None
+        firm = partition.trading.control.limits.states.get(EVERYTHING)
+        age_ms = firm.mark_age_max_ms if firm is not None else None
+        oldest = partition.context.now_ns - (MARK_AGE_MAX_MS if age_ms is None else age_ms) * _NS_PER_MS
+        twice = mark(book)
+        if twice is not None and book.last_mark is not None and book.last_mark[1] >= oldest:
+            return Reference(twice, book.version)
+        trade = book.trade
+        if trade is not None and trade.event_time_ns >= oldest:
+            return Reference(2 * trade.px, book.version, "last trade")
+        return None
+
+    # ---- message rate --------------------------------------------------------------------------------------
+
+    def _too_fast(self, limits: list[tuple[ScopeKey, RiskLimit]], session: str) -> Rejection | None:
+        """Code 5: each sender's messages are spread at the limit's rate, a second's worth may come at once."""
+        actor, now = self._partition.context.actor, self._partition.context.now_ns
+        for key, limit in limits:
+            rate = limit.messages_per_second
+            if rate is None:
+                continue
+            sender = (key, actor, session)
+            used_to = max(self._rates.get(sender, 0), now) + _NS_PER_S // rate
+            if used_to > now + _NS_PER_S:
+                wait_ms = (used_to - now - _NS_PER_S) // _NS_PER_MS + 1
+                detail = f"more than {rate} messages a second of {actor}, limit of {scope_text(key)}"
+                return Rejection(Code.RATE_LIMITED, detail, wait_ms)
+            self._count(sender, used_to, now)
+        return None
+
+    def _count(self, sender: tuple[ScopeKey, str, str], used_to: int, now: int) -> None:
+        if len(self._rates) >= COUNTERS_MAX and sender not in self._rates:
+            self._rates = {each: until for each, until in self._rates.items() if until > now}
+        self._rates[sender] = used_to
