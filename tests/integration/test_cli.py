@@ -286,3 +286,15 @@ def test_what_was_sent_before_a_kill_is_there_after_the_restart(
     assert after == [before[0] | {"repeated": True}]
     assert [row["client_order_id"] for row in _orders(typed, ledger.data, "SYM")] == ["c1"]
     assert ledger.stop() == 0
+
+
+def test_a_journal_shorter_than_at_its_last_stop_is_damage_to_everybody(ledger: Child, typed: Any) -> None:
+    """Not an empty ledger that was never used: `status` would say 0 orders of a desk that has many."""
+    assert ledger.stop() == 0
+    for part in ("segments", "wal"):  # either alone still holds a journal as short as this one
+        for file in (ledger.data / "trading" / "0" / part).iterdir():
+            file.unlink()
+    for command in (("replay",), ("status",), ("verify",)):
+        code, out, err = typed(*command, "--data", ledger.data)
+        assert code == 1, command
+        assert "the last clean stop was" in out + err

@@ -139,7 +139,7 @@ def state_row(directory: Path, replayed: dict[str, Replayed]) -> dict[str, Any]:
         places={name: (it.head.epoch, it.head.seq, it.head.recorded_at_ns) for name, it in replayed.items()},
         settled={name: it.settled_seq for name, it in replayed.items()},
         ready=False,
-        why="not running: this is the state that the journal holds",
+        why="folded from the journal, not asked of a running ledger",
     )
     row["orders_open"] = sum(1 for state in trading.orders if is_open(state))
     return row

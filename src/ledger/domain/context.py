@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ledger.domain.codes import Code
 from ledger.domain.units import Decimal8, Px, Qty
+from ledger.domain.values import format_decimal
 
 if TYPE_CHECKING:
     from ledger.domain.risk import Surroundings
@@ -105,6 +106,10 @@ class Context:
         self.rules = rules or OrderRules()
         self.risk = risk
         """What risk and control look at; None where nothing limits or restricts any order."""
+
+    def qty_text(self, qty: int) -> str:
+        """A quantity as a person reads it, at the scale of the instrument of this input."""
+        return format_decimal(qty, self.instrument.qty_scale if self.instrument is not None else 0)
 
     def id_of(self, index: int) -> int:
         """The order_id or fill_id that the input's event at `index` gives."""

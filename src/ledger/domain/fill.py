@@ -12,10 +12,12 @@ from typing import Final, final
 
 from msgspec import Struct
 
-from ledger.domain.context import PARTITION_SHIFT
+from ledger.domain.context import PARTITION_SHIFT, Context
 from ledger.domain.enums import FillStanding, Side
 from ledger.domain.events import FillBusted, FillCorrected, OrderFilled
 from ledger.domain.facts import ReportFill, ReportTradeCancel, ReportTradeCorrect
+from ledger.domain.units import FEE_SCALE
+from ledger.domain.values import format_decimal
 
 FillKey = tuple[str, str, str, str, str]
 """(exchange, account, symbol, trade_date, execution_id): venues repeat execution ids across symbols and days."""
@@ -137,6 +139,14 @@ def content_of(fact: Execution) -> Content:
         return (_BUST, fact.ref_execution_id, 0, 0, 0, "")
     assert type(fact) is ReportTradeCorrect
     return (_CORRECT, fact.ref_execution_id, fact.qty, fact.px, fact.fee, fact.fee_ccy)
+
+
+def content_text(content: Content, context: Context) -> str:
+    """What a report said of an execution, as a person reads it."""
+    what, refers_to, qty, px, fee, fee_ccy = content
+    scale = context.instrument.price_scale if context.instrument is not None else 0
+    fees = f", fee {format_decimal(fee, FEE_SCALE)} {fee_ccy}".rstrip()
+    return f"{what} {refers_to}".rstrip() + f" {context.qty_text(qty)} at {format_decimal(px, scale)}{fees}"
 
 
 def _side_name(side: Side) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from ledger.domain import events as e
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
-from ledger.domain.context import PARTITION_SHIFT, Context, Instrument, OrderRules, Rejection
+from ledger.domain.context import PARTITION_SHIFT, Context, Instrument, Rejection
 from ledger.domain.enums import Phase, RequestKind
 from ledger.domain.identifiers import fault_of_client_order_id, fault_of_name
 from ledger.domain.order_checks import (
@@ -159,7 +159,7 @@ def decide_cancel(
         return _unknown_order(command.orig_client_order_id, command.symbol)
     cell = CELLS[CancelOrder][phase(state)]
     if cell.does is _REFUSE:
-        return _too_late(state)
+        return _too_late(state, context)
     pending = requests_of_kind(state, _CANCEL)
     if pending:
         detail = f"cancel {pending[0].client_order_id} of order {state.terms.client_order_id} is on its way"
@@ -211,10 +211,9 @@ def _unknown_order(client_order_id: str, symbol: str) -> Rejection:
     return Rejection(Code.UNKNOWN_ORDER, f"no order of {symbol} has the client_order_id {client_order_id}")
 
 
-def _too_late(state: OrderState) -> Rejection:
-    detail = (
-        f"order {state.terms.client_order_id} is over: {phase(state).name}, {state.cum} filled of {state.qty}"
-    )
+def _too_late(state: OrderState, context: Context) -> Rejection:
+    filled, qty = context.qty_text(state.cum), context.qty_text(state.qty)
+    detail = f"order {state.terms.client_order_id} is over: {phase(state).name}, {filled} filled of {qty}"
     return Rejection(Code.TOO_LATE_TO_CANCEL, detail)
 
 
@@ -235,7 +234,7 @@ def decide_replace(
         return _unknown_order(command.orig_client_order_id, command.symbol)
     refusal = (
         _fault_of_change(state, command, instrument, context.now_ns)
-        or _fault_of_phase(state, command, context.rules)
+        or _fault_of_phase(state, command, context)
         or _fault_of_effect(state, command, instrument)
     )
     risk = context.risk
@@ -287,16 +286,16 @@ def _fault_of_change(
     )
 
 
-def _fault_of_phase(state: OrderState, command: ReplaceOrder, rules: OrderRules) -> Rejection | None:
+def _fault_of_phase(state: OrderState, command: ReplaceOrder, context: Context) -> Rejection | None:
     """Codes 30 to 33: whether an order in this phase may be replaced."""
     stands = phase(state)
     cell = CELLS[ReplaceOrder][stands]
-    refused = cell.does is _REFUSE and not (cell.unless and getattr(rules, cell.unless))
+    refused = cell.does is _REFUSE and not (cell.unless and getattr(context.rules, cell.unless))
     qty = state.qty if command.qty is None else command.qty
     if cell.code is Code.TOO_LATE_TO_CANCEL and (refused or qty <= state.cum):
-        return _too_late(state)
+        return _too_late(state, context)
     pending = requests_of_kind(state, RequestKind.REPLACE)
-    if rules.max_outstanding_replaces and len(pending) >= rules.max_outstanding_replaces:
+    if context.rules.max_outstanding_replaces and len(pending) >= context.rules.max_outstanding_replaces:
         detail = f"replace {pending[0].client_order_id} of order {state.terms.client_order_id} is on its way"
         return Rejection(Code.ALREADY_PENDING_REPLACE, detail)
     if refused and stands is Phase.PEND:

@@ -14,7 +14,7 @@ from ledger.domain import facts as f
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.context import Context
 from ledger.domain.enums import FillStanding, Side, TimeInForce
-from ledger.domain.fill import Fills, FillState, content_of, is_orphan, is_repeat
+from ledger.domain.fill import Fills, FillState, content_of, content_text, is_orphan, is_repeat
 from ledger.domain.identifiers import UNALLOCATED
 from ledger.domain.order_reports import Head, cum_mismatch
 from ledger.domain.order_state import OrderState, phase
@@ -38,7 +38,7 @@ def decide_fill(
             return _known_fill(own, state, fact, context)
         orphan = own
     if fact.qty <= 0:
-        return Unfit(f"fill {fact.execution_id} of {fact.qty}: a fill's qty is positive")
+        return Unfit(f"fill {fact.execution_id} of {context.qty_text(fact.qty)}: a fill's qty is positive")
     if state is not None and state.terms.side is not fact.side:
         # Against our order's side the fill cannot be its; the account still has it.
         why = f"{fact.side.name} fill {fact.execution_id} of the {state.terms.side.name} order {fact.client_order_id}"
@@ -65,7 +65,8 @@ def _conflict(
     cell = EXECUTIONS[type(fact)][Known.CONFLICT]
     assert cell.record is not None
     detail = (
-        f"execution {fact.execution_id} said {known.known_content}, now {content_of(fact)}; the first stands"
+        f"execution {fact.execution_id} said {content_text(known.known_content, context)}, "
+        f"now {content_text(content_of(fact), context)}; the first stands"
     )
     order_id = state.terms.order_id if state is not None else 0
     return anomaly(context, cell.record, detail, order_id=order_id, symbol=fact.symbol)
@@ -142,11 +143,12 @@ def _judge_fill(
         kinds.append(Anomaly.FOK_PARTIAL)
     terms = state.terms
     for kind in kinds:
-        detail = f"fill {fact.execution_id} met order {terms.client_order_id} in {phase(state).name}, {net} of {state.qty}"
+        detail = f"fill {fact.execution_id} met order {terms.client_order_id} in {phase(state).name}, {context.qty_text(net)} of {context.qty_text(state.qty)}"
         events.append(anomaly(context, kind, detail, order_id=terms.order_id, symbol=terms.symbol, beside=0))
     counted = state.cum + fact.qty
     if fact.venue_cum is not None and fact.venue_cum > counted:
-        detail = f"the venue counts {fact.venue_cum} filled of order {terms.client_order_id}, we {counted}"
+        theirs, ours = context.qty_text(fact.venue_cum), context.qty_text(counted)
+        detail = f"the venue counts {theirs} filled of order {terms.client_order_id}, we {ours}"
         events.append(cum_mismatch(state, detail, context, 0))
 
 
@@ -264,7 +266,7 @@ def decide_correction(
 ) -> list[e.Event] | Unfit:
     """One FillBusted or FillCorrected for each report; where its fill has not come, remembered until it does."""
     if type(fact) is f.ReportTradeCorrect and fact.qty < 0:
-        return Unfit(f"correction {fact.execution_id} to the negative qty {fact.qty}")
+        return Unfit(f"correction {fact.execution_id} to the negative qty {context.qty_text(fact.qty)}")
     known = _known_of(fact, fills)
     if known is Known.CONFLICT:
         first = fills.own or fills.root
@@ -393,5 +395,5 @@ def _judge_cum(state: OrderState, fact: Correction, context: Context, events: li
         elif type(event) is e.FillCorrected and event.known:
             cum += event.qty - event.old_qty
     if cum > state.qty and cum > state.cum:
-        why = f"{type(fact).__name__} {fact.execution_id} makes {cum} of {state.qty}"
+        why = f"{type(fact).__name__} {fact.execution_id} makes {context.qty_text(cum)} of {context.qty_text(state.qty)}"
         events.append(_beside(state, fact, context, Anomaly.OVERFILL, why, 0))

@@ -62,7 +62,7 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
         if kind in _WITH_QTY:
             qty: int | None = fact.qty  # type: ignore[union-attr]
             if qty is not None and qty < 0:
-                return Unfit(f"{kind.__name__} with the negative qty {qty}")
+                return Unfit(f"{kind.__name__} with the negative qty {context.qty_text(qty)}")  # type: ignore[reportUnknownArgumentType]
         if cell.record is not None:
             kinds.append(cell.record)
         event = _MAKERS[kind](state, fact, head_of(state, fact, context), kinds)
@@ -107,7 +107,8 @@ def _judge_cum(
 ) -> None:
     """A venue that counts more than we do has told us of a fill that we miss; less is only late."""
     if venue_cum is not None and venue_cum > state.cum:
-        detail = f"the venue counts {venue_cum} filled of order {state.terms.client_order_id}, we {state.cum}"
+        theirs, ours = context.qty_text(venue_cum), context.qty_text(state.cum)
+        detail = f"the venue counts {theirs} filled of order {state.terms.client_order_id}, we {ours}"
         events.append(cum_mismatch(state, detail, context, beside))
 
 

@@ -61,6 +61,20 @@ def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file:
     return seq - frame.first_seq
 
 
+def _check_stopped(reader: JournalReader, end: Head) -> None:
+    """Raises Corrupt for a journal that is shorter than at its last clean stop: its end is missing."""
+    directory = reader.directory
+    if directory.stopped is None or end.seq >= directory.stopped.seq:
+        return
+    name, number = directory.journal, directory.partition
+    raise Corrupt(
+        str(directory.path),
+        place_text(name, number, directory.stopped.seq),
+        f"the last clean stop was there, the journal ends at {end.seq}",
+        "put the segment back from a copy, then: ledger verify",
+    )
+
+
 def replay(
     data: Path,
     journal: str,
@@ -84,6 +98,7 @@ def replay(
     with JournalReader(data, journal, partition, wal=wal) as reader:
         head = open_readonly(data).journal(journal, partition).origin
         end = reader.head()
+        _check_stopped(reader, end)
         for frame in reader.frames():
             if frame.first_seq > last or (to_time_ns is not None and frame.recorded_at_ns > to_time_ns):
                 break

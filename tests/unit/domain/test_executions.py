@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from ledger.domain import events as e
 from ledger.domain import facts as f
+from ledger.domain.context import Context
 from ledger.domain.enums import FillStanding, Side, TimeInForce
-from ledger.domain.fill import FillState, event_keys, fill_keys
+from ledger.domain.fill import FillState, content_text, event_keys, fill_keys
 from ledger.domain.order import Unfit, avg_px, canonical, from_canonical, overfill, phase
-from order_desk import DAY, Desk
+from order_desk import AAPL, DAY, NOW, Desk
 
 
 def live(qty: int = 100) -> Desk:
@@ -367,3 +369,12 @@ def test_a_bust_under_the_fills_id_may_refer_to_its_correction() -> None:
                 desk.bust("F", "C")
         assert desk.x.cum == 0
         assert desk.bust("F", "C") == []
+
+
+def test_what_an_anomaly_says_has_decimal_text_at_the_scales_of_its_instrument() -> None:
+    """CONTRACT: prices and quantities are decimal text everywhere a person sees them, also inside a sentence."""
+    fine = msgspec.structs.replace(AAPL, qty_scale=8)
+    said = ("BUY", "", 150_000_000, 100_500, 2_000_000, "USD")
+    context = Context(now_ns=NOW, instrument=fine)
+    assert content_text(said, context) == "BUY 1.5 at 10.05, fee 0.02 USD"
+    assert context.qty_text(-1) == "-0.00000001"
