@@ -55,8 +55,11 @@ def test_check_that_can_compare_nothing_ends_with_1(tmp_path: Path, capsys) -> N
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["feed", "kraken", "x.gz"], "feed kraken is not built yet"),
-        (["feed", "lobster", "x.zip"], "feed lobster is not built yet"),
+        (["feed", "kraken"], "no capture is named"),
+        (["feed", "kraken", "x.gz"], "x.gz: no such file"),
+        (["feed", "lobster", "--messages", "x.csv"], "--book"),
+        (["feed", "lobster", "--messages", "x.csv", "--book", "y.csv"], "x.csv: no such file"),
+        (["feed", "lobster", "--messages", "x", "--book", "y", "--speed", "-2"], "--speed -2 is negative"),
         (["feed", "binance"], "no capture is named"),
         (["feed", "binance", "nothing.gz"], "nothing.gz: no such file"),
         (["feed", "binance", "nothing.gz", "--speed", "-1"], "--speed -1 is negative"),

@@ -73,6 +73,8 @@ def test_an_unknown_option_is_one_line_with_the_cure(capsys: pytest.CaptureFixtu
         (["cancel", "0-1"], "--reason"),
         (["simulate", "--nasty"], "not built yet"),
         (["demo", "--partitions", "2"], "not built yet"),
+        (["feed", "kraken"], "ledger feed kraken FILE"),
+        (["feed", "lobster"], "--messages"),
         (["feed", "binance"], "ledger feed binance FILE"),
         (["feed", "binance", "/nowhere/capture.gz"], "no such file"),
         (["show", "orders", "--set", "doors.bse_port=1"], "doors.base_port"),
