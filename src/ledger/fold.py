@@ -34,6 +34,7 @@ from ledger.domain.events import (
     EngineStarted,
     EntityQuarantined,
     FactResumed,
+    FactSetAside,
     FactSuspended,
     FillBusted,
     FillCorrected,
@@ -145,6 +146,7 @@ class _Facts:
             AnomalyRecorded: self._anomaly_recorded,
             FactSuspended: self._fact_suspended,
             FactResumed: self._fact_resumed,
+            FactSetAside: self._fact_set_aside,
             SourceGapOpened: self._source_gap_opened,
             SourceGapClosed: self._source_gap_closed,
         }
@@ -170,6 +172,9 @@ class _Facts:
 
     def _fact_resumed(self, _seq: int, _now: int, event: FactResumed) -> None:
         self.suspended.put(event.ref_seq, False)
+
+    def _fact_set_aside(self, _seq: int, _now: int, event: FactSetAside) -> None:
+        self.advance(event)
 
     def _source_gap_opened(self, _seq: int, _now: int, event: SourceGapOpened) -> None:
         state = self.sources.get(event.source)

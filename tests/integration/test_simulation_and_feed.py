@@ -57,9 +57,9 @@ async def test_a_nasty_run_of_many_orders_shows_every_anomaly_of_the_reports_tha
     tmp_path: Path,
 ) -> None:
     async with running_engine(tmp_path / "data") as door:
-        done = await run(door, seed=4, orders=1500, nasty=True)
-    assert done.mismatches == []
-    assert set(done.anomalies) >= {
+        done = [await run(door, seed=seed, orders=700, name=f"n{seed}", nasty=True) for seed in (3, 6, 8)]
+    assert [each.mismatches for each in done] == [[]] * 3
+    assert {kind for each in done for kind in each.anomalies} >= {
         "ACK_AFTER_CLOSE",
         "ACK_AFTER_FILL",
         "BUST_BEFORE_FILL",

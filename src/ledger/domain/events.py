@@ -149,6 +149,15 @@ class SourceGapClosed(Struct, frozen=True, array_like=True, gc=False, tag=10):
 
 
 @final
+class FactSetAside(Struct, frozen=True, array_like=True, gc=False, tag=13):
+    """A fact that changed nothing but the anomalies recorded before this: its number is taken all the same."""
+
+    source: str
+    source_epoch: int
+    source_seq: int
+
+
+@final
 class EngineFault(Struct, frozen=True, array_like=True, gc=False, tag=11):
     """Our code raised on this input; nothing of the input was applied."""
 
@@ -540,6 +549,7 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
+    | FactSetAside
 )
 OrderEvent = (
     OrderSubmitted

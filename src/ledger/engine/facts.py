@@ -21,6 +21,7 @@ from ledger.domain.enums import FillStanding
 from ledger.domain.events import (
     AnomalyRecorded,
     FactResumed,
+    FactSetAside,
     FactSuspended,
     FillBusted,
     FillCorrected,
@@ -92,6 +93,10 @@ class FactTurns:
         elif numbered is None and events:  # the number was taken, by another fill: never lose one
             what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
             events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
+        elif (
+            events and type(events[0]) is AnomalyRecorded
+        ):  # sent again after a crash it must not be recorded again
+            events = [*events, FactSetAside(fact.source, fact.source_epoch, fact.source_seq)]
         if numbered:
             events = [*events, *numbered]
         if not events:
