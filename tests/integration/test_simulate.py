@@ -32,6 +32,12 @@ def test_other_seeds_trade_otherwise(shared: Child, typed: Any) -> None:
     assert (first["fills"], first["commands"]) != (second["fills"], second["commands"])
 
 
+def test_a_nasty_venue_leaves_the_books_exact(shared: Child, typed: Any) -> None:
+    found = typed.json("simulate", "--nasty", "--orders", 200, "--data", shared.data)
+    assert found["mismatches"] == []
+    assert set(found["anomalies"]) >= {"FILL_BEFORE_ACK", "SOURCE_GAP", "UNKNOWN_ORDER", "EXEC_ID_CONFLICT"}
+
+
 @pytest.mark.slow
 def test_a_simulation_goes_through_kills_without_a_mismatch(
     ledger: Child, spawned: Callable[..., subprocess.Popen[str]]

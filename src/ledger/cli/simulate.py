@@ -31,7 +31,10 @@ def simulate_command(
     seed: Annotated[int, Parameter(help="The same seed gives the same orders and the same venue.")] = 1,
     orders: Annotated[int, Parameter(help="New orders; cancels and replaces come on top.")] = 2000,
     rate: Annotated[float, Parameter(help="New orders a second; 0 as fast as it goes.")] = 0.0,
-    nasty: Annotated[bool, Parameter(help="Not built yet.", negative=())] = False,
+    nasty: Annotated[
+        bool,
+        Parameter(help="A venue that repeats, reorders, is late, busts and contradicts itself.", negative=()),
+    ] = False,
     as_json: Json = False,
     connect: Connect = "",
     data: Data = None,
@@ -42,11 +45,9 @@ def simulate_command(
 
     The ledger may be killed and started again meanwhile: what has no answer is sent again with the same ids.
     """
-    if nasty:
-        return refused("simulate --nasty is not built yet", "leave it out for the well-behaved venue")
     if orders < 0 or rate < 0:
         return refused("--orders and --rate cannot be negative")
-    done = trio.run(_simulated, where(connect, data, config, sets), seed, orders, rate)
+    done = trio.run(_simulated, where(connect, data, config, sets), seed, orders, rate, nasty)
     if as_json:
         print_json(msgspec.to_builtins(done))
     else:
@@ -54,7 +55,7 @@ def simulate_command(
     return DIFFERENCE if done.mismatches else GOOD
 
 
-async def _simulated(place: Where, seed: int, orders: int, rate: float) -> Simulated:
+async def _simulated(place: Where, seed: int, orders: int, rate: float, nasty: bool) -> Simulated:
     progress = Progress("orders")
     try:
         async with open_door(place) as door:
@@ -65,6 +66,7 @@ async def _simulated(place: Where, seed: int, orders: int, rate: float) -> Simul
                 run=run_name(),
                 new_id=lambda: uuid_utils.uuid7().bytes,
                 rate=rate,
+                nasty=nasty,
                 progress=lambda sent, _acknowledged: progress.at(sent, sent / orders),
             )
     finally:
@@ -77,6 +79,9 @@ def _tell(done: Simulated) -> None:
         f"{done.acknowledged:,} acknowledged, {done.rejected:,} rejected as they should be, "
         f"{done.fills:,} fills, {done.resent:,} sent twice"
     )
+    if done.anomalies:
+        due = ", ".join(f"{count:,} {kind}" for kind, count in done.anomalies.items())
+        print(f"anomalies due: {due}")
     for mismatch in done.mismatches[:SHOWN]:
         print(f"mismatch: {mismatch}")
     if len(done.mismatches) > SHOWN:

@@ -85,6 +85,11 @@ class Numbers:
         run = self._runs.get(source)
         return 0 if run is None else run.high
 
+    def epoch(self, source: str) -> int:
+        """The sender's present run; 1 before it said anything."""
+        run = self._runs.get(source)
+        return 1 if run is None else run.epoch
+
     def missing(self, source: str) -> set[int]:
         """The numbers of the sender's present run that are known to be missing."""
         run = self._runs.get(source)

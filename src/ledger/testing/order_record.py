@@ -232,11 +232,11 @@ class OrderRecord:
             return [], False
         if type(fact) in (ReportPendingCancel, ReportPendingReplace):
             return self._pending(
-                cast("str", fact.request_id),  # type: ignore[attr-defined]
+                _request_id(fact),
                 "CANCEL" if type(fact) is ReportPendingCancel else "REPLACE",
             )
         assert type(fact) in (ReportCancelRejected, ReportReplaceRejected), f"{fact} has no rule here"
-        request_id = cast("str", fact.request_id)  # type: ignore[attr-defined]
+        request_id = _request_id(fact)
         if request_id not in self.asked:
             return ["UNKNOWN_REQUEST"], True
         self._answered(request_id)
@@ -254,3 +254,8 @@ class OrderRecord:
     def _answered(self, request_id: str) -> None:
         self.asked.pop(request_id, None)
         self.in_hand.discard(request_id)
+
+
+def _request_id(fact: OrderReport) -> str:
+    request_id: str = fact.request_id  # type: ignore[attr-defined]
+    return request_id

@@ -146,7 +146,8 @@ class _Simulation:
             await self._round(count)
             sent += count
             progress(sent, self._acknowledged)
-        await self._report(self._venue.rest())
+        if held_back := self._venue.rest():
+            await self._report(held_back)
 
     async def _round(self, orders: int) -> None:
         intents = self._strategies.intents(orders)
@@ -160,8 +161,9 @@ class _Simulation:
         await self._repeat_facts(facts)
 
     async def _report(self, facts: list[OrderReport]) -> None:
-        for fact, answer in zip(facts, await self._door.send_facts(facts), strict=True):
-            self._fact_answered(fact, answer)
+        for batch in _without_repeats(facts):
+            for fact, answer in zip(batch, await self._door.send_facts(batch), strict=True):
+                self._fact_answered(fact, answer)
         if self._watch is not None:
             await self._watch.look(self._books.anomalies)
 
@@ -212,11 +214,15 @@ class _Simulation:
         if not again:
             return
         self._resent += len(again)
-        for fact, answer in zip(again, await self._door.send_facts(again), strict=True):
-            if type(answer) is FactCommitted and not self._books.reported(fact).repeated:
-                continue  # a nasty venue's: of a run before, or under a number that another fact had
-            if type(answer) is not FactCommitted or not answer.repeated:
-                self._differs(f"{type(fact).__name__} {fact.source_seq} sent again: {answer}")
+        for batch in _without_repeats(again):
+            for fact, answer in zip(batch, await self._door.send_facts(batch), strict=True):
+                self._repeat_answered(fact, answer)
+
+    def _repeat_answered(self, fact: OrderReport, answer: Any) -> None:
+        if type(answer) is FactCommitted and not self._books.reported(fact).repeated:
+            return  # a nasty venue's: of a run before, or under a number that another fact had
+        if type(answer) is not FactCommitted or not answer.repeated:
+            self._differs(f"{type(fact).__name__} {fact.source_seq} sent again: {answer}")
 
     async def compare(self) -> None:
         """Ask for everything and hold it against the books."""
@@ -249,6 +255,20 @@ class _Simulation:
             self._mismatches,
             dict(sorted(self._books.anomalies.items())),
         )
+
+
+def _without_repeats(facts: list[OrderReport]) -> list[list[OrderReport]]:
+    """In order, cut where a number comes again: a sender waits for an answer before it says the same once more."""
+    batches: list[list[OrderReport]] = []
+    said: set[tuple[str, int, int]] = set()
+    for fact in facts:
+        number = (fact.source, fact.source_epoch, fact.source_seq)
+        if not batches or number in said:
+            batches.append([])
+            said.clear()
+        said.add(number)
+        batches[-1].append(fact)
+    return batches
 
 
 def run_name(now_ns: int | None = None) -> str:

@@ -57,6 +57,34 @@ async def test_a_fact_sent_again_changes_nothing(tmp_path: Path, restarted: bool
             assert one.digests() == before
 
 
+async def test_a_fill_that_names_its_claimant_and_no_account_counts_once_on_two_lines(tmp_path: Path) -> None:
+    """The claimant's account is the fill's: a second line, and a bust that names the account, find it."""
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask(
+            "reports",
+            fill(1, "stranger", 5, strategy_id="S1", execution_id="x"),
+            fill(1, "stranger", 5, strategy_id="S1", execution_id="x", source="copy"),
+        )
+        assert [row["qty"] for row in await one.rows("positions")] == ["5"]
+        assert [row["account"] for row in await one.rows("fills")] == ["ACC"]
+        bust = ReportTradeCancel("gw", 1, 2, "AAPL", "XNAS", "", "b", "x", "2025-11-20", account="ACC")
+        await one.ask("reports", bust)
+        assert [row["qty"] for row in await one.rows("positions")] == ["0"]
+        assert await anomalies(one) == ["UNKNOWN_ORDER"]
+
+
+async def test_a_venue_order_id_names_no_order_of_another_symbol(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        await one.define("AAPL", "MSFT")
+        await one.ask("commands", one.order("c1"))
+        await one.ask("reports", accepted(1, "c1", venue_order_id="V"))
+        await one.ask("reports", fill(2, "", 5, symbol="MSFT", venue_order_id="V", account="ACC"))
+        assert [row["cum_qty"] for row in await one.rows("orders")] == ["0"]
+        assert [row["symbol"] for row in await one.rows("positions")] == ["MSFT"]
+        assert await anomalies(one) == ["UNKNOWN_ORDER"]
+
+
 async def test_an_execution_from_a_second_source_counts_once(tmp_path: Path) -> None:
     async with running(tmp_path) as one:
         await one.define("AAPL")

@@ -64,7 +64,6 @@ def test_check_that_can_compare_nothing_ends_with_1(tmp_path: Path, capsys) -> N
         (["feed", "binance", "nothing.gz"], "nothing.gz: no such file"),
         (["feed", "binance", "nothing.gz", "--speed", "-1"], "--speed -1 is negative"),
         (["feed", "binance", "nothing.gz", "--sped", "1"], "--sped"),
-        (["simulate", "--nasty"], "simulate --nasty is not built yet"),
         (["simulate", "--orders", "-1"], "cannot be negative"),
         (["simulate", "--orders", "many"], "many"),
     ],

@@ -15,10 +15,12 @@ SCALES = {each.symbol: (each.price_scale, each.qty_scale) for each in INSTRUMENT
 MARKETS = {each.symbol: (each.lot, each.around) for each in INSTRUMENTS}
 
 
-def run(seed: int, name: str = "r", rounds: int = 12, orders: int = 40) -> tuple[list, list, Books]:
+def run(
+    seed: int, name: str = "r", rounds: int = 12, orders: int = 40, nasty: bool = False
+) -> tuple[list, list, Books]:
     """(commands, facts, books) of a run whose ledger takes everything that it should."""
     numbers = itertools.count(1)
-    books, venue = Books(SCALES), Venue(seed, name, MARKETS)
+    books, venue = Books(SCALES), Venue(seed, name, MARKETS, nasty=nasty)
     strategies = Strategies(seed, name, books, lambda: next(numbers).to_bytes(16, "big"))
     commands, said = [], []
     for _ in range(rounds):
@@ -86,6 +88,30 @@ def test_a_run_shows_every_kind_of_answer_and_every_status_a_kind_venue_leads_to
         "REJECTED",
     }
     assert {intent.expected for intent in commands} == {0, 12, 13, 18, 21, 30}
+
+
+def test_the_same_seed_is_nasty_in_the_same_way() -> None:
+    assert run(7, nasty=True)[1] == run(7, nasty=True)[1]
+    assert run(7, nasty=True)[1] != run(8, nasty=True)[1]
+
+
+def test_a_nasty_venue_repeats_skips_and_reorders_its_numbers_and_has_a_second_line() -> None:
+    _, facts, _ = run(1, nasty=True)
+    own = [(fact.source_epoch, fact.source_seq) for fact in facts if fact.source == "sim/r"]
+    assert own != sorted(own)
+    assert max(Counter(own).values()) > 1
+    last = max(seq for epoch, seq in own if epoch == 1)
+    assert {(1, seq) for seq in range(1, last)} - set(own)
+    assert {fact.source for fact in facts} == {"sim/r", "sim/r/copy"}
+
+
+def test_a_nasty_venue_says_everything_that_orders_can_be_told_but_of_trading_halts_and_days() -> None:
+    _, facts, books = run(1, rounds=60, nasty=True)
+    told = {type(fact).__name__ for fact in facts}
+    left_out = {"ReportSuspended", "ReportResumed", "ReportTriggered", "ReportDoneForDay", "ReportRestated"}
+    assert {kind.__name__ for kind in ORDER_REPORTS} - told - {"ReportStatus"} == left_out
+    assert any(record.cum > record.qty for record in books.orders.values())
+    assert any(record.status == "EXPIRED" for record in books.orders.values())
 
 
 def test_every_price_and_quantity_is_a_whole_number_on_the_grid() -> None:
