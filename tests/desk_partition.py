@@ -63,7 +63,7 @@ class DeskPartition:
             None,  # type: ignore[arg-type]
         )
         self._behaviours = self.partition.behaviours()
-        self._ids = self._reports = 0
+        self._ids = self.reports = 0
         self._times: list[int] = []
         self.tell(Arrival("ann", START_NS))
         for symbol in ("AAPL", "MSFT"):
@@ -138,8 +138,8 @@ class DeskPartition:
         return self.tell(CancelOrder(self.new_id(), symbol, request, order))
 
     def report(self, kind: type, order: str, *fields: Any, symbol: str = "AAPL", **more: Any) -> Any:
-        self._reports += 1
-        return self.tell(kind("gw", 1, self._reports, symbol, "XNAS", order, *fields, **more))
+        self.reports += 1
+        return self.tell(kind("gw", 1, self.reports, symbol, "XNAS", order, *fields, **more))
 
     def accept(self, order: str, symbol: str = "AAPL") -> Any:
         return self.report(ReportAccepted, order, symbol=symbol)
@@ -151,25 +151,25 @@ class DeskPartition:
         return self.report(ReportReplaced, order, *fields, symbol=symbol, **more)
 
     def fill(self, order: str, qty: int, px: int = 10_000, side: Side = Side.BUY, **more: Any) -> Any:
-        execution = f"x{self._reports + 1}"
+        execution = f"x{self.reports + 1}"
         return self.report(ReportFill, order, execution, "2025-11-20", side, qty, px, **more)
 
     def holds(self, qty: int, px: int = 10_000, strategy: str = "S1") -> None:
         """A position that an order of its own has made, with nothing left open."""
-        name, side = f"h{self._reports}", Side.BUY if qty > 0 else Side.SELL
+        name, side = f"h{self.reports}", Side.BUY if qty > 0 else Side.SELL
         self.submit(name, abs(qty), px, side=side, strategy=strategy)
         self.fill(name, abs(qty), px, side)
 
     def book(self, bid: int, ask: int, symbol: str = "AAPL") -> Any:
-        self._reports += 1
+        self.reports += 1
         return self.tell(
-            BookSnapshot("f", 1, self._reports, symbol, "XNAS", self._reports, ((bid, 5),), ((ask, 5),))
+            BookSnapshot("f", 1, self.reports, symbol, "XNAS", self.reports, ((bid, 5),), ((ask, 5),))
         )
 
     def trade(self, px: int, symbol: str = "AAPL") -> Any:
-        self._reports += 1
+        self.reports += 1
         return self.tell(
-            MarketTrade("f", 1, self._reports, symbol, "XNAS", px, 1, Side.BUY, event_time_ns=self.now_ns)
+            MarketTrade("f", 1, self.reports, symbol, "XNAS", px, 1, Side.BUY, event_time_ns=self.now_ns)
         )
 
     def limit(self, scope: Scope = Scope.ALL, name: str = "", reason: str = "tested", **values: Any) -> Any:

@@ -22,11 +22,10 @@ import zmq
 from ledger import egress, ingress
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
-from ledger.domain.limit import RiskLimit
 from ledger.domain.timers import TimeRules
-from ledger.domain.values import parse_decimal
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
+from ledger.engine.birth import risk_at_birth
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.views import position_row
 
@@ -68,28 +67,6 @@ def time_rules(settings: Settings) -> TimeRules:
         session_ttl_ns=session.ttl_s * 10**9,
         session_absolute=session.expiry == "absolute",
         session_timeout_ns=session.timeout_ms * 10**6,
-    )
-
-
-def risk_at_birth(settings: Settings) -> RiskLimit | None:
-    """The limits that a new journal begins with; None where the configuration sets none."""
-    risk = settings.risk
-    if risk == type(risk)():
-        return None
-
-    def scaled(text: str) -> int | None:
-        return parse_decimal(text, 8) if text else None
-
-    return RiskLimit(
-        scaled(risk.max_order_qty),
-        scaled(risk.max_order_notional),
-        scaled(risk.px_collar),
-        scaled(risk.max_position),
-        risk.max_open_orders or None,
-        scaled(risk.max_gross_notional),
-        risk.duplicate_window_ms or None,
-        risk.messages_per_second or None,
-        risk.mark_age_max_ms,
     )
 
 

@@ -93,7 +93,7 @@ class Walk:
         desk = self.desk
         if what == "fill":
             desk.fill(order, qty, px, state.terms.side, symbol=symbol)
-            self.fills.append((symbol, order, f"x{desk._reports}"))
+            self.fills.append((symbol, order, f"x{desk.reports}"))
         elif what == "bust" and self.fills:
             symbol, order, execution = self.fills[which % len(self.fills)]
             desk.report(ReportTradeCancel, order, f"b{name}", execution, "2025-11-20", symbol=symbol)

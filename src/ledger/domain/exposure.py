@@ -20,6 +20,9 @@ _OPEN: Final = Closed.OPEN
 _BUY: Final = Side.BUY
 _REPLACE: Final = RequestKind.REPLACE
 
+_POW10: Final = tuple(10**exponent for exponent in range(25))
+"""A look-up is a fifth of the cost of a power."""
+
 Load = tuple[int, int, int, int]
 """(orders, buy qty, sell qty, notional) of one order; quantities in its instrument's scale, notional 10^-8."""
 NO_LOAD: Final[Load] = (0, 0, 0, 0)
@@ -62,7 +65,10 @@ def worst_qty(state: OrderState) -> int:
 
 def worst_px(state: OrderState, twice_mark: int | None) -> int:
     """The highest price, without its sign, that the order may trade or be triggered at; for a market order its mark."""
-    prices = [state.px, state.stop_px]
+    px = state.px
+    if px is not None and state.stop_px is None and not state.requests:
+        return px if px >= 0 else -px
+    prices = [px, state.stop_px]
     for request in state.requests:
         if request.kind is _REPLACE:
             prices += (request.px, request.stop_px)
@@ -77,7 +83,7 @@ def reference_px(twice_mark: int | None) -> int:
 
 def notional_of(qty: int, px: int, instrument: Instrument) -> int:
     """qty * px * multiplier in 10^-8 of the quote currency, rounded up; px without its sign."""
-    return -(-qty * px * instrument.multiplier // 10 ** (instrument.price_scale + instrument.qty_scale))
+    return -(-qty * px * instrument.multiplier // _POW10[instrument.price_scale + instrument.qty_scale])
 
 
 def load_of(state: OrderState | None, instrument: Instrument, twice_mark: int | None) -> Load:

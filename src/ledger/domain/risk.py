@@ -215,18 +215,29 @@ def _mark_text(reference: Reference, price_scale: int) -> str:
 def _fault_of_limits(change: _Change, instrument: Instrument, about: Surroundings) -> Rejection | None:
     """Codes 44 to 50, the lowest of all limits that apply."""
     found: Rejection | None = None
-    reduces = only_reduces(change.side, change.added_qty, about.own)
     for applied in about.limits:
-        fault = (
-            _fault_of_size(change, instrument, applied)
-            or _fault_of_position(change, instrument, applied)
-            or _fault_of_totals(change, applied, reduces=reduces)
-            or _fault_of_twin(change, applied, about)
-            or _fault_of_reference(change, applied, about.reference)
-        )
+        fault = _fault_of_limit(change, instrument, about, applied)
         if fault is not None and (found is None or fault.code < found.code):
             found = fault
     return found
+
+
+def _fault_of_limit(
+    change: _Change, instrument: Instrument, about: Surroundings, applied: Applied
+) -> Rejection | None:
+    limit = applied.limit
+    fault = None
+    if limit.max_order_qty is not None or limit.max_order_notional is not None:
+        fault = _fault_of_size(change, instrument, applied)
+    if fault is None and limit.max_position is not None:
+        fault = _fault_of_position(change, instrument, applied)
+    if fault is None and (limit.max_open_orders is not None or limit.max_gross_notional is not None):
+        fault = _fault_of_totals(change, applied, about.own)
+    if fault is None and about.twin:
+        fault = _fault_of_twin(change, applied, about)
+    if fault is None and about.reference is None:
+        fault = _fault_of_reference(change, applied)
+    return fault
 
 
 def _fault_of_size(change: _Change, instrument: Instrument, applied: Applied) -> Rejection | None:
@@ -270,7 +281,7 @@ def _fault_of_position(change: _Change, instrument: Instrument, applied: Applied
     )
 
 
-def _fault_of_totals(change: _Change, applied: Applied, *, reduces: bool) -> Rejection | None:
+def _fault_of_totals(change: _Change, applied: Applied, own: Exposure) -> Rejection | None:
     limit, total = applied.limit, applied.total
     most = limit.max_open_orders
     if most is not None and change.is_new and total.open_orders >= most:
@@ -279,10 +290,10 @@ def _fault_of_totals(change: _Change, applied: Applied, *, reduces: bool) -> Rej
         )
         return Rejection(Code.MAX_OPEN_ORDERS, detail)
     most = limit.max_gross_notional
-    if most is None or reduces or change.added_notional == 0:
+    if most is None or change.added_notional == 0:
         return None
     gross = total.gross_notional + change.added_notional
-    if gross <= most:
+    if gross <= most or only_reduces(change.side, change.added_qty, own):
         return None
     text = format_decimal(gross, 8)
     return _over(Code.MAX_GROSS_NOTIONAL, "gross notional", text, "max_gross_notional", most, applied)
@@ -290,7 +301,7 @@ def _fault_of_totals(change: _Change, applied: Applied, *, reduces: bool) -> Rej
 
 def _fault_of_twin(change: _Change, applied: Applied, about: Surroundings) -> Rejection | None:
     window = applied.limit.duplicate_window_ms
-    if not window or not about.twin or not change.is_new or about.twin_age_ms >= window:
+    if not window or not change.is_new or about.twin_age_ms >= window:
         return None
     detail = (
         f"order {about.twin} with the same side, qty and px came {about.twin_age_ms} ms before,"
@@ -299,19 +310,20 @@ def _fault_of_twin(change: _Change, applied: Applied, about: Surroundings) -> Re
     return Rejection(Code.DUPLICATE_ORDER_SUSPECTED, detail)
 
 
-def _fault_of_reference(change: _Change, applied: Applied, reference: Reference | None) -> Rejection | None:
-    if reference is not None:
+def _fault_of_reference(change: _Change, applied: Applied) -> Rejection | None:
+    """Code 50, where there is no reference price."""
+    limit, name = applied.limit, ""
+    if limit.px_collar is not None and change.limit_px is not None:
+        name = "px_collar"
+    elif change.px is None:
+        if limit.max_order_notional is not None:
+            name = "max_order_notional"
+        elif limit.max_gross_notional is not None:
+            name = "max_gross_notional"
+    if not name:
         return None
-    limit = applied.limit
-    for name, needed in (
-        ("px_collar", limit.px_collar is not None and change.limit_px is not None),
-        ("max_order_notional", limit.max_order_notional is not None and change.px is None),
-        ("max_gross_notional", limit.max_gross_notional is not None and change.px is None),
-    ):
-        if needed:
-            detail = f"{name} of {scope_text(applied.key)} needs a mark or a recent trade, and there is none"
-            return Rejection(Code.NO_REFERENCE_PRICE, detail)
-    return None
+    detail = f"{name} of {scope_text(applied.key)} needs a mark or a recent trade, and there is none"
+    return Rejection(Code.NO_REFERENCE_PRICE, detail)
 
 
 def _over(code: Code, what: str, value: str, name: str, most: int, applied: Applied) -> Rejection:

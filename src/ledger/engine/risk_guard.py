@@ -6,7 +6,7 @@ The message rate is counted here and nowhere else: it is not a fact about the de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from ledger.domain.book import mark
 from ledger.domain.codes import Code
@@ -14,15 +14,11 @@ from ledger.domain.commands import ReplaceOrder, SubmitOrder
 from ledger.domain.context import Rejection
 from ledger.domain.enums import OrderType, TradingState
 from ledger.domain.exposure import NOTHING
-from ledger.domain.limit import MARK_AGE_MAX_MS, RiskLimit
+from ledger.domain.limit import MARK_AGE_MAX_MS
 from ledger.domain.order_state import OrderState
 from ledger.domain.risk import Applied, Reference, Surroundings, needs_reference
 from ledger.domain.scope import (
-    ACCOUNT,
     EVERYTHING,
-    STRATEGY,
-    STRATEGY_SYMBOL,
-    SYMBOL,
     ScopeKey,
     scope_text,
     scopes_of,
@@ -36,6 +32,7 @@ _NS_PER_S: Final = 10**9
 _NS_PER_MS: Final = 10**6
 COUNTERS_MAX: Final = 10_000
 """Senders whose message rate is remembered; past it those at rest are forgotten."""
+_MARKET: Final = OrderType.MARKET
 Senders = dict[tuple[ScopeKey, str, str], int]
 
 
@@ -52,96 +49,84 @@ class RiskGuard:
         """What a new order meets; a Rejection where its sender is too fast."""
         strategy, symbol = command.strategy_id, command.symbol
         control = self._partition.trading.control
-        limits = self._limits(account, strategy, symbol)
-        fast = self._too_fast(limits, command.session_id)
-        if fast is not None:
-            return fast
-        scopes = scopes_of(account, strategy, symbol, command.exchange, command.trader_id, command.session_id)
-        killed, halted, reducing = self._restrictions(scopes)
         order_type = command.order_type
         priced = command.px is not None or command.stop_px is not None
+        found = self._limits(account, strategy, symbol, command.session_id)
+        if type(found) is Rejection:
+            return found
+        killed = halted = reducing = ""
+        if control.restrictions.states:
+            trader, session = command.trader_id, command.session_id
+            scopes = scopes_of(account, strategy, symbol, command.exchange, trader, session)
+            killed, halted, reducing = self._restrictions(scopes)
+        asked = command.reduce_only or bool(reducing)
         reference = None
-        if order_type is OrderType.MARKET or any(
-            needs_reference(limit, order_type, priced=priced) for _, limit in limits
-        ):
+        if order_type is _MARKET or _look_at_reference(found, order_type, priced=priced):
             reference = self._reference(command.exchange, symbol)
         twin, twin_age_ms = self._twin(command) if control.duplicate_window_ns else ("", 0)
-        needs_own = command.reduce_only or bool(reducing)
         return Surroundings(
-            killed=killed,
-            halted=halted,
-            reducing=reducing,
-            own=self._own(account, strategy, symbol, limits, asked=needs_own),
-            reference=reference,
-            limits=tuple(self._applied(key, limit, account, strategy, symbol) for key, limit in limits),
-            twin=twin,
-            twin_age_ms=twin_age_ms,
+            killed,
+            halted,
+            reducing,
+            control.own(account, strategy, symbol) if asked or _look_at_own(found) else NOTHING,
+            reference,
+            None,
+            found,
+            twin,
+            twin_age_ms,
         )
 
     def of_replace(self, command: ReplaceOrder, state: OrderState) -> Surroundings | Rejection:
         """What a replace meets."""
-        terms = state.terms
+        terms, control = state.terms, self._partition.trading.control
         account, strategy, symbol = terms.account, terms.strategy_id, terms.symbol
-        limits = self._limits(account, strategy, symbol)
-        fast = self._too_fast(limits, command.session_id)
-        if fast is not None:
-            return fast
+        found = self._limits(account, strategy, symbol, command.session_id)
+        if type(found) is Rejection:
+            return found
         scopes = scopes_of(account, strategy, symbol, terms.exchange, terms.trader_id, terms.session_id)
         killed, halted, reducing = self._restrictions(scopes)
+        asked = terms.reduce_only or bool(reducing)
         priced = state.px is not None or state.stop_px is not None
         reference = None
-        if any(needs_reference(limit, terms.order_type, priced=priced) for _, limit in limits):
+        if _look_at_reference(found, terms.order_type, priced=priced):
             reference = self._reference(terms.exchange, symbol)
-        needs_own = terms.reduce_only or bool(reducing)
         return Surroundings(
-            killed=killed,
-            halted=halted,
-            reducing=reducing,
-            own=self._own(account, strategy, symbol, limits, asked=needs_own),
-            reference=reference,
-            order_mark=None
-            if priced
-            else self._partition.trading.control.marks.get((symbol, terms.client_order_id)),
-            limits=tuple(self._applied(key, limit, account, strategy, symbol) for key, limit in limits),
+            killed,
+            halted,
+            reducing,
+            control.own(account, strategy, symbol) if asked or _look_at_own(found) else NOTHING,
+            reference,
+            None if priced else control.marks.get((symbol, terms.client_order_id)),
+            found,
         )
 
     # ---- limits --------------------------------------------------------------------------------------------
 
-    def _limits(self, account: str, strategy: str, symbol: str) -> list[tuple[ScopeKey, RiskLimit]]:
-        states = self._partition.trading.control.limits.states
-        if not states:
-            return []
-        keys: tuple[ScopeKey, ...] = (
-            EVERYTHING,
-            (ACCOUNT, account),
-            (STRATEGY, strategy),
-            (SYMBOL, symbol),
-            (STRATEGY_SYMBOL, f"{strategy}/{symbol}"),
-        )
-        return [(key, states[key]) for key in keys if key in states]
-
-    def _applied(self, key: ScopeKey, limit: RiskLimit, account: str, strategy: str, symbol: str) -> Applied:
-        exposures = self._partition.trading.control.exposures
-        total = in_symbol = NOTHING
-        if limit.max_open_orders is not None or limit.max_gross_notional is not None:
-            total = exposures.get(key) or NOTHING
-        if limit.max_position is not None:
-            kind = position_kind(key[0])
-            in_symbol = exposures.get(exposure_key(kind, account, strategy, symbol)) or NOTHING
-        return Applied(key, limit, total, in_symbol)
-
-    def _own(
-        self,
-        account: str,
-        strategy: str,
-        symbol: str,
-        limits: list[tuple[ScopeKey, RiskLimit]],
-        *,
-        asked: bool,
-    ) -> Any:
-        if asked or any(limit.max_gross_notional is not None for _, limit in limits):
-            return self._partition.trading.control.own(account, strategy, symbol)
-        return NOTHING
+    def _limits(
+        self, account: str, strategy: str, symbol: str, session: str
+    ) -> tuple[Applied, ...] | Rejection:
+        """The limits that apply with the exposure of each; a Rejection where the sender is faster than one allows."""
+        control = self._partition.trading.control
+        limits, exposures = control.limits.states, control.exposures.states
+        found: list[Applied] = []
+        for kind in control.limited:
+            key = exposure_key(kind, account, strategy, symbol)
+            limit = limits.get(key)
+            if limit is None:
+                continue
+            if limit.messages_per_second is not None:
+                fast = self._too_fast(key, limit.messages_per_second, session)
+                if fast is not None:
+                    return fast
+            total = in_symbol = NOTHING
+            if limit.max_open_orders is not None or limit.max_gross_notional is not None:
+                total = exposures.get(key, NOTHING)
+            if limit.max_position is not None:
+                in_symbol = exposures.get(
+                    exposure_key(position_kind(kind), account, strategy, symbol), NOTHING
+                )
+            found.append(Applied(key, limit, total, in_symbol))
+        return tuple(found)
 
     def _twin(self, command: SubmitOrder) -> tuple[str, int]:
         fold = self._partition.trading
@@ -201,23 +186,27 @@ class RiskGuard:
 
     # ---- message rate --------------------------------------------------------------------------------------
 
-    def _too_fast(self, limits: list[tuple[ScopeKey, RiskLimit]], session: str) -> Rejection | None:
+    def _too_fast(self, key: ScopeKey, rate: int, session: str) -> Rejection | None:
         """Code 5: each sender's messages are spread at the limit's rate, a second's worth may come at once."""
         actor, now = self._partition.context.actor, self._partition.context.now_ns
-        for key, limit in limits:
-            rate = limit.messages_per_second
-            if rate is None:
-                continue
-            sender = (key, actor, session)
-            used_to = max(self._rates.get(sender, 0), now) + _NS_PER_S // rate
-            if used_to > now + _NS_PER_S:
-                wait_ms = (used_to - now - _NS_PER_S) // _NS_PER_MS + 1
-                detail = f"more than {rate} messages a second of {actor}, limit of {scope_text(key)}"
-                return Rejection(Code.RATE_LIMITED, detail, wait_ms)
-            self._count(sender, used_to, now)
+        sender = (key, actor, session)
+        used_to = max(self._rates.get(sender, 0), now) + _NS_PER_S // rate
+        if used_to > now + _NS_PER_S:
+            wait_ms = (used_to - now - _NS_PER_S) // _NS_PER_MS + 1
+            detail = f"more than {rate} messages a second of {actor}, limit of {scope_text(key)}"
+            return Rejection(Code.RATE_LIMITED, detail, wait_ms)
+        self._count(sender, used_to, now)
         return None
 
     def _count(self, sender: tuple[ScopeKey, str, str], used_to: int, now: int) -> None:
         if len(self._rates) >= COUNTERS_MAX and sender not in self._rates:
             self._rates = {each: until for each, until in self._rates.items() if until > now}
         self._rates[sender] = used_to
+
+
+def _look_at_reference(limits: tuple[Applied, ...], order_type: OrderType, *, priced: bool) -> bool:
+    return any([needs_reference(it.limit, order_type, priced=priced) for it in limits])
+
+
+def _look_at_own(limits: tuple[Applied, ...]) -> bool:
+    return any([it.limit.max_gross_notional is not None for it in limits])

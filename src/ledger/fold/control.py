@@ -110,6 +110,8 @@ class ControlFold:
         self._asked: actors.Store[ScopeKey, Exposure] = store("exposure-asked")
         self.guarded = False
         """Whether any limit or restriction was ever set: until then no order needs to be judged."""
+        self.limited: tuple[int, ...] = ()
+        """The kinds of scope that have limits."""
         self.duplicate_window_ns = 0
         """The largest of all limits."""
         self.twins: OrderedDict[TwinKey, tuple[OrderKey, int]] = OrderedDict()
@@ -154,6 +156,7 @@ class ControlFold:
         known = {each: state for each, state in _all(self.limits)}
         window = max((state.duplicate_window_ms or 0 for state in known.values()), default=0)
         self.duplicate_window_ns = window * 10**6
+        self.limited = tuple(sorted({each[0] for each, state in known.items() if limit.is_limiting(state)}))
         self.guarded = self.guarded or limit.is_limiting(after)
 
     def _restrict(self, key: ScopeKey, after: Restriction) -> None:

@@ -6,7 +6,7 @@ of the ledger's own table is used. Every method gives the anomalies that must be
 
 from __future__ import annotations
 
-from typing import cast, final
+from typing import final
 
 from ledger.domain.commands import SubmitOrder
 from ledger.domain.enums import CancelRejectReason, Side
