@@ -14,6 +14,7 @@ from ledger.domain.control_commands import (
     SetTradingState,
 )
 from ledger.domain.enums import (
+    AdjustReason,
     BookSource,
     CancelReason,
     CancelRejectReason,
@@ -48,6 +49,17 @@ from ledger.domain.facts import (
     ReportTradeCancel,
     ReportTradeCorrect,
     ReportTriggered,
+)
+from ledger.domain.operator_commands import (
+    AdjustPosition,
+    CloseCase,
+    CloseSession,
+    DefineCalendar,
+    OpenSession,
+    ReleaseEntity,
+    RollTradingDay,
+    SetSettlementPrice,
+    TransferPosition,
 )
 from ledger.domain.scope import Scope
 from ledger.wire import decode_batch
@@ -105,6 +117,30 @@ async def second_start(one: Running) -> None:
         BookOrder("itch", 2, 3, "AAPL", "XITC", 2, OrderAction.REDUCED, "a", Side.BUY, 1_812_400, 40),
     )
     await _control(one)
+    await _office(one)
+
+
+async def _office(one: Running) -> None:
+    """Positions without fills, a price for the day, its roll, sessions, and what an operator closes and releases."""
+    await one.ask(
+        "commands",
+        AdjustPosition(one.new_id(), "S1", "AAPL", AdjustReason.CORP_ACTION, "bea", dqty=100, ref="split"),
+        TransferPosition(one.new_id(), "S1", "S2", "AAPL", 10, 1_812_500, "rebook"),
+        SetSettlementPrice(one.new_id(), "AAPL", DAY, 1_812_600),
+        DefineCalendar(one.new_id(), "XNAS", (), "by hand"),
+        RollTradingDay(one.new_id(), DAY),
+        OpenSession(one.new_id(), "s1", "ann"),
+        CloseSession(one.new_id(), "s1", "bye"),
+    )
+    await one.settle()
+    cases = [row for row in await one.rows("anomalies", open="true") if row["place"].startswith("trading/")]
+    (aside, *_) = await one.rows("quarantine")
+    await one.ask(
+        "commands",
+        CloseCase(one.new_id(), int(cases[0]["place"].rpartition(":")[2]), "looked at"),
+        ReleaseEntity(one.new_id(), aside["kind"], aside["key"], "mended"),
+    )
+    await one.settle()
 
 
 async def _control(one: Running) -> None:

@@ -81,8 +81,18 @@ def test_the_newest_one_is_what_todays_code_writes() -> None:
     assert check(FORMATS[-1]) == ""
 
 
+NOT_HELD = {
+    "CalendarDefined",
+    "SessionTouched",
+    "OrderUnconfirmed",
+    "ExecConflictResolved",
+    "RecoveryConfirmed",
+}
+"""Made by time or by a start that asks for confirmation; tests/integration/operations makes and replays them."""
+
+
 def test_the_newest_one_holds_every_event_type_and_stays_small() -> None:
     wanted = json.loads((FORMATS[-1] / "expected.json").read_text())
     held = {kind for its in wanted["journals"].values() for kind in its["kinds"]}
-    assert held == {kind.__name__ for kind in EVENTS}
+    assert held == {kind.__name__ for kind in EVENTS} - NOT_HELD
     assert sum(path.stat().st_size for path in FORMATS[-1].rglob("*")) < 1_000_000

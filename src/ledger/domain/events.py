@@ -585,8 +585,8 @@ ControlEvent = (
     | SourceGapClosed
     | EngineFault
     | EntityQuarantined
-    | RiskEvent
     | OperatorControlEvent
+    | RiskEvent
 )
 OrderEvent = (
     OrderSubmitted

@@ -92,8 +92,11 @@ class Books:
         if taken and type(fact) is not ReportFill:
             return Told((), True)
         kinds, recorded = self._decided(fact)
-        if taken:
-            told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if recorded else Told((), True)
+        if (
+            taken
+        ):  # only a fill that counts is new; a conflict under this number may have been recorded before
+            counts = recorded and "EXEC_ID_CONFLICT" not in kinds
+            told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if counts else Told((), True)
         else:
             came = self.numbers.journaled(fact, recorded=recorded, gap=gap)
             told = Told((*kinds, "SOURCE_GAP") if gap else tuple(kinds), not (recorded or gap or came))

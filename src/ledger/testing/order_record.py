@@ -257,5 +257,5 @@ class OrderRecord:
 
 
 def _request_id(fact: OrderReport) -> str:
-    request_id: str = fact.request_id  # type: ignore[attr-defined]
-    return request_id
+    name: str = fact.request_id  # type: ignore[attr-defined]
+    return name
