@@ -6,7 +6,7 @@ of the ledger's own table is used. Every method gives the anomalies that must be
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from ledger.domain.commands import SubmitOrder
 from ledger.domain.enums import CancelRejectReason, Side
@@ -256,6 +256,5 @@ class OrderRecord:
         self.in_hand.discard(request_id)
 
 
-def _request_id(fact: OrderReport) -> str:
-    name: str = fact.request_id  # type: ignore[attr-defined]
-    return name
+def _request_id(fact: Any) -> str:
+    return str(fact.request_id)
