@@ -3,6 +3,8 @@
 Doors hand in batches; the dispatcher runs their turns; whenever the writer's thread is free the open frame goes to
 it. When a frame is durable its answers leave and its events are published. On the first storage error the partition
 stops taking anything (fail-stop) and serves reads from what is durable.
+
+Longer than the house's 400 lines, since it is one life from open to close; what can stand alone stands beside it.
 """
 
 from __future__ import annotations

@@ -38,9 +38,8 @@ from ledger.domain.events import (
     StrategyDefined,
 )
 from ledger.engine.operator_repeats import OPERATOR_COMMAND_OF
-from ledger.wire import Misfit, TextMessage, read, text_type
+from ledger.wire import Misfit, Scales, TextMessage, read, text_type
 
-Scales = tuple[int, int]
 _NS_PER_MS: Final = 1_000_000
 _COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     OrderSubmitted: SubmitOrder,

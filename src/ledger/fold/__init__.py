@@ -10,12 +10,6 @@ from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
-
-def fold_of(journal: str, partition: int) -> TradingFold | MarketFold:
-    """A fold of nothing yet for "trading" or "market"."""
-    return TradingFold(partition) if journal == "trading" else MarketFold(partition)
-
-
 __all__ = [
     "BookKey",
     "ControlFold",
@@ -25,7 +19,6 @@ __all__ = [
     "PositionKey",
     "TradingFold",
     "exposure_key",
-    "fold_of",
     "instrument_of",
     "position_kind",
     "twin_key",

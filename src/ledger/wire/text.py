@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import typing
 import uuid
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Annotated, Any, Final, final
 
@@ -271,6 +270,3 @@ def read(kind: type[Struct], text: Struct, scales: Scales) -> Any:
         else:
             values.append(value)
     return kind(*values)
-
-
-Reader = Callable[[Scales], Any]
