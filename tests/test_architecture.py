@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.fold", "ledger.views"),
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
-    ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio"),
+    ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio", "ledger.children"),
 )
 """Imports go down only, never sideways. The lowest line are small foundations that any layer may use: the roots of
 all errors, the names of sockets, and the one bridge from pyzmq to trio. `views` makes rows of states for whoever shows
