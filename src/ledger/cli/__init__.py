@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "replay": "fold a journal again, offline",
     "verify": "check a journal, offline; changes nothing",
     "config": "check, explain and adopt configurations",
+    "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
 PLANNED: Final = (
@@ -40,7 +41,6 @@ PLANNED: Final = (
     "projections",
     "keys",
     "engine",
-    "project",
 )
 
 
