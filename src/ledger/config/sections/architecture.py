@@ -273,7 +273,7 @@ class Projections(msgspec.Struct, frozen=True):
 
     postgres: RunningProjection = RunningProjection()
     timescale: ProjectionSwitch = ProjectionSwitch()
-    redis: ProjectionSwitch = ProjectionSwitch()
+    redis: RunningProjection = RunningProjection()
     questdb: ProjectionSwitch = ProjectionSwitch()
     clickhouse: AnalyticalSwitch = AnalyticalSwitch()
     own: Annotated[
