@@ -1,6 +1,4 @@
-"""A projection of your own: what each strategy bought and sold, in a SQLite file. One module, one line of configuration:
-
-projections: {own: ["turnover=projection"]}
+"""Your own projection: what each strategy bought and sold, in SQLite. `projections: {own: ["turnover=projection"]}`
 
 PYTHONPATH names this directory, TURNOVER the file. Rows and offset are one transaction."""
 
@@ -11,10 +9,8 @@ import msgspec
 
 from ledger.projections import Builders, Fenced, Offset, Row, SinkDown
 
-SCHEMA = """
-create table if not exists turnover(strategy, symbol, bought, sold, version, primary key (strategy, symbol));
-create table if not exists place(journal primary key, offset); create table if not exists writer(number);
-"""
+SCHEMA = """create table if not exists turnover(strategy, symbol, bought, sold, version, primary key (strategy, symbol));
+create table if not exists place(journal primary key, offset); create table if not exists writer(number);"""
 
 
 def row(key, state, _fold):
