@@ -1,9 +1,6 @@
-"""A projection of your own: what each strategy bought and sold, in a SQLite file. One module, one line of configuration:
+"""Your own projection: what each strategy bought and sold, in SQLite. `projections: {own: ["turnover=projection"]}`
 
-projections: {own: ["turnover=projection"]}
-
-Run `serve` with PYTHONPATH naming this directory and TURNOVER the file; rows and offset are one transaction.
-"""
+PYTHONPATH names this directory, TURNOVER the file. Rows and offset are one transaction."""
 
 import os
 import sqlite3
@@ -12,30 +9,27 @@ import msgspec
 
 from ledger.projections import Builders, Fenced, Offset, Row, SinkDown
 
-SCHEMA = """
-create table if not exists turnover(strategy, symbol, bought, sold, version, primary key (strategy, symbol));
-create table if not exists place(journal primary key, offset);
-create table if not exists writer(number);
-"""
+SCHEMA = """create table if not exists turnover(strategy, symbol, bought, sold, version, primary key (strategy, symbol));
+create table if not exists place(journal primary key, offset); create table if not exists writer(number);"""
+
+
+def row(key, state, _fold):
+    return [Row("turnover", key, state.version, (str(state.buy_qty), str(state.sell_qty)))]
 
 
 class Turnover:
     name, journals = "turnover", ("trading",)
 
     def __init__(self, path):
-        self._db, self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False), 0
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript(SCHEMA)
 
     def builders(self, journal):
-        return Builders(states={"position": self._row})
-
-    def _row(self, key, state, fold):  # pure: from (key, state, fold) to rows
-        return [Row("turnover", key, state.version, (str(state.buy_qty), str(state.sell_qty)))]
+        return Builders(states={"position": row})
 
     def claim(self, lineage):  # optional: of two writers only the last to come is heard
-        self._writer = self._db.execute(
-            "insert into writer select count(*) + 1 from writer returning number"
-        ).fetchone()[0]
+        insert = "insert into writer select count(*) + 1 from writer returning number"
+        self._writer = self._db.execute(insert).fetchone()[0]
 
     def offset(self, journal):
         found = self._db.execute("select offset from place where journal = ?", (journal,)).fetchone()
@@ -51,8 +45,8 @@ class Turnover:
                     raise SinkDown("the file holds another offset than expected")
                 rows = [(*row.key, *row.values, row.version) for row in batch.rows]
                 self._db.executemany("insert or replace into turnover values (?, ?, ?, ?, ?)", rows)
-                place = (batch.to.journal, msgspec.json.encode(batch.to))
-                self._db.execute("insert or replace into place values (?, ?)", place)
+                place = msgspec.json.encode(batch.to)
+                self._db.execute("insert or replace into place values (?, ?)", (batch.to.journal, place))
         except sqlite3.OperationalError as error:
             raise SinkDown(f"{error}") from error
 

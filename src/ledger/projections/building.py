@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, final
+from typing import Any, cast, final
 
 from msgspec import Struct
 
@@ -50,5 +50,5 @@ def rows_of_state(kind: str, build: OfState, key: Any, state: Any, fold: Any, pa
 
 def entity_name(kind: str, key: Any) -> str:
     """An entity, or a row of a table, as people read it: `order AAPL/c1`."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return f"{kind} " + "/".join(str(part) for part in parts)  # type: ignore[reportUnknownVariableType]
+    parts = cast("tuple[object, ...]", key) if isinstance(key, tuple) else (key,)
+    return f"{kind} " + "/".join(map(str, parts))

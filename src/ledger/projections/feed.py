@@ -149,7 +149,8 @@ class Feed:
         """Rows of every entity, as the fold now is; for audits, which need no rows of changes."""
         rows: list[Row] = []
         for kind in self._dirty:
-            self._dirty[kind].update(self.fold.entities.store(kind).states)
+            store: actors.Store[Any, Any] = self.fold.entities.store(kind)
+            self._dirty[kind].update(store.states)
         self._build_states(rows)
         return rows
 
@@ -183,9 +184,10 @@ class Feed:
     def _build_states(self, rows: list[Row]) -> None:
         fold = self.fold
         for kind, keys in self._dirty.items():
-            build, states = self._builders.states[kind], fold.entities.store(kind).states
+            build = self._builders.states[kind]
+            store: actors.Store[Any, Any] = fold.entities.store(kind)
             for key in sorted(keys) if len(keys) < _SORTED_MAX else keys:
-                rows += rows_of_state(kind, build, key, states[key], fold, self._parking)
+                rows += rows_of_state(kind, build, key, store.states[key], fold, self._parking)
             keys.clear()
 
 

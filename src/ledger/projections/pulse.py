@@ -20,9 +20,9 @@ class Pulse:
     """Counts, and says so."""
 
     def __init__(self, data: Path, name: str, partition: int, parking: Parking) -> None:
-        self._data = data
-        self._name = name
-        self._partition = partition
+        self.data = data
+        self.name = name
+        self.partition = partition
         self._parking = parking
         self._said = 0.0
         self._stands: dict[str, tuple[int, int]] = {}
@@ -58,10 +58,10 @@ class Pulse:
             rate = (self.events - events) / (now - when)
             self._rate = (now, self.events, rate)
         write_status(
-            self._data,
+            self.data,
             Status(
-                name=self._name,
-                partition=self._partition,
+                name=self.name,
+                partition=self.partition,
                 pid=os.getpid(),
                 state=state,
                 lineage=feeds[0].lineage if feeds else "",

@@ -42,6 +42,9 @@ ACCOUNT: Final = "ACC"
 DAY: Final = "2025-11-20"
 
 
+_Head = tuple[str, str, str, str, str, int, int, int, int, str]
+
+
 @final
 class MadeJournal:
     """Both journals of partition 0 in `path`, to be written frame by frame; a context manager."""
@@ -116,7 +119,7 @@ class MadeJournal:
         events = [EngineStarted(1, "made", {}), *instruments]
         self.write(journal, [*events, *strategies] if journal == "trading" else events)
 
-    def _head_of_report(self, symbol: str, order: str) -> tuple[Any, ...]:
+    def _head_of_report(self, symbol: str, order: str) -> _Head:
         self._told += 1
         return (symbol, order, STRATEGY, EXCHANGE, "gw", 1, self._told, self._now, self._now, "gw")
 
