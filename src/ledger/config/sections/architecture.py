@@ -274,7 +274,7 @@ class Projections(msgspec.Struct, frozen=True):
     postgres: RunningProjection = RunningProjection()
     timescale: ProjectionSwitch = ProjectionSwitch()
     redis: RunningProjection = RunningProjection()
-    questdb: ProjectionSwitch = ProjectionSwitch()
+    questdb: RunningProjection = RunningProjection()
     clickhouse: AnalyticalSwitch = AnalyticalSwitch()
     own: Annotated[
         tuple[str, ...],
