@@ -132,11 +132,13 @@ class Runner:
                 self._rewind(feed, found)
 
     def _take_place(self) -> None:
-        """Become the writer and stand where the sink stands."""
-        if isinstance(self._projection, Fencing):
-            self._projection.claim(self._feeds[0].lineage)
+        """Stand where the sink stands, and only then, when it is a place of this journal, become its writer."""
         for feed in self._feeds:
             self._seek(feed, self._projection.offset(feed.journal))
+        if isinstance(self._projection, Fencing):
+            self._projection.claim(self._feeds[0].lineage)
+            for feed in self._feeds:  # the writer before may have gone on until now
+                self._seek(feed, self._projection.offset(feed.journal))
 
     def _seek(self, feed: Feed, offset: Offset | None) -> None:
         feed.seek(offset, self._folded)
