@@ -33,8 +33,11 @@ def questdb_jar() -> Path:
 class QuestdbProcess:
     """One server in a directory of its own; keeps its ports over restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, user: str = "", password: str = "") -> None:
         self.folder = folder
+        self._secrets = {"QDB_HTTP_USER": user, "QDB_HTTP_PASSWORD": password} if user else {}
+        if user:
+            self._secrets |= {"QDB_PG_USER": user, "QDB_PG_PASSWORD": password}
         self.ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         for name in ("tmp", "home"):
@@ -71,6 +74,7 @@ class QuestdbProcess:
         }
         environment = {
             **os.environ,
+            **self._secrets,
             **{name: f"127.0.0.1:{self.ports.get(door, 0)}" for name, door in doors.items()},
             "QDB_TELEMETRY_ENABLED": "false",
             "QDB_DEV_MODE_ENABLED": "true",  # allows SUSPEND WAL
@@ -104,6 +108,11 @@ class QuestdbProcess:
             if found := re.search(rf"{door} listening on 127\.0\.0\.1:(\d+)", text):
                 self.ports[door] = int(found[1])
         return doors <= self.ports.keys() and all(f"{door} listening on" in text for door in doors)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not killed."""
+        return self._process is not None
 
     def kill(self) -> None:
         """kill -9; what it acknowledged is on its disk."""

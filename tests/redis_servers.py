@@ -93,6 +93,11 @@ class RedisProcess:
         except redis.AuthenticationError:
             return True
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not killed."""
+        return self._process is not None
+
     def kill(self) -> None:
         """kill -9; everything in it is gone."""
         process, self._process = self._process, None

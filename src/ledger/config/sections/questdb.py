@@ -36,6 +36,13 @@ class Server(msgspec.Struct, frozen=True):
             most=65_535,
         ),
     ] = 9009
+    user: Annotated[
+        str,
+        acts("User of HTTP and of the PostgreSQL wire protocol; empty: the open edition's own.", form="user"),
+    ] = ""
+    password_file: Annotated[
+        str, acts("File that holds the password, read at each connect.", "path", seed="S-7")
+    ] = ""
 
 
 @final

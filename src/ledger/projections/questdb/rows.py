@@ -81,7 +81,7 @@ def builders(journal: str, partition: int) -> Builders:
                 _KINDS[type(event)],
             ),
             *_shown(event, instrument),
-            *(event.client_order_id, event.execution_id, getattr(event, "ref_execution_id", "")),
+            *(event.order, event.execution_id, getattr(event, "ref_execution_id", "")),
             *(event.trade_date, event.fee_ccy, event.px, event.qty, event.fee),
             *head(step, instrument),
         )

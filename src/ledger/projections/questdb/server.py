@@ -6,12 +6,14 @@ rows are acknowledged and never shown, and sets it going again.
 
 from __future__ import annotations
 
+import base64
+import http
+import http.client
 import json
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, final
 
 import psycopg
@@ -38,28 +40,57 @@ class Server:
         port = settings.questdb.ingestion.ilp.port if self.is_tcp else self._server.http_port
         self._address = f"{self._server.host}:{port}"
         self._sender: Sender | None = None
+        self._http: http.client.HTTPConnection | None = None
 
     def close(self) -> None:
         """Let the sender go; what it had not flushed is in doubt and comes again."""
+        self._drop_http()
         sender, self._sender = self._sender, None
         if sender is not None:
             sender.close(flush=False)  # type: ignore[reportUnknownMemberType]
 
     def exec(self, statement: str) -> list[list[Any]]:
         """A statement by HTTP; its rows. Raises SinkDown."""
-        query = urllib.parse.urlencode({"query": statement})
-        where = f"http://{self._server.host}:{self._server.http_port}/exec?{query}"
+        where = f"/exec?{urllib.parse.urlencode({'query': statement})}"
+        headers = {"Authorization": f"Basic {self._token()}"} if self._server.user else {}
         try:
-            with urllib.request.urlopen(where, timeout=self._timeout_s) as answer:
-                said = json.load(answer)
-        except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:300]
-            raise SinkDown(f"QuestDB at {self._address}: {statement[:60]}: {detail}") from error
-        except (OSError, ValueError) as error:
-            raise SinkDown(f"QuestDB at {self._address} does not answer: {error}") from error
+            status, content = self._get(where, headers)
+            said = json.loads(content)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._drop_http()
+            raise SinkDown(
+                f"QuestDB at {self._address} does not answer: {error or type(error).__name__}"
+            ) from error
+        if status != http.HTTPStatus.OK and "error" not in said:
+            raise SinkDown(f"QuestDB at {self._address} answers {status}: {content[:200]!r}")
         if "error" in said:
             raise SinkDown(f"QuestDB at {self._address}: {statement[:60]}: {said['error']}")
         return said.get("dataset", [])
+
+    def _get(self, where: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Over one connection, which is kept."""
+        if self._http is None:
+            self._http = http.client.HTTPConnection(
+                self._server.host, self._server.http_port, timeout=self._timeout_s
+            )
+        self._http.request("GET", where, headers=headers)
+        answer = self._http.getresponse()
+        content = answer.read()
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            self._drop_http()
+            raise SinkDown(
+                f"QuestDB at {self._address} refuses user {self._server.user!r}",
+                "questdb.server.user and password_file say who we are",
+            )
+        return answer.status, content
+
+    def _drop_http(self) -> None:
+        connection, self._http = self._http, None
+        if connection is not None:
+            connection.close()
+
+    def _token(self) -> str:
+        return base64.b64encode(f"{self._server.user}:{self._password()}".encode()).decode()
 
     def send(self, rows: Sequence[Row]) -> None:
         """Rows of one table. Over HTTP they are acknowledged, all or none; over TCP only `wait_visible` can tell.
@@ -86,6 +117,8 @@ class Server:
         if self._sender is None:
             kind = "tcp" if self.is_tcp else "http"
             options = "" if self.is_tcp else f"retry_timeout=0;request_timeout={int(self._timeout_s * 1000)};"
+            if self._server.user and not self.is_tcp:
+                options += f"username={self._server.user};password={self._password().replace(';', ';;')};"
             sender = Sender.from_conf(  # type: ignore[reportUnknownMemberType]
                 f"{kind}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
             )
@@ -111,6 +144,16 @@ class Server:
                 at=TimestampNanos(row.values[at]),
             )
         self._sender.flush(buffer)  # type: ignore[reportUnknownMemberType]
+
+    def _password(self) -> str:
+        """Read anew each time, so that a rotated one is taken up."""
+        file = self._server.password_file
+        try:
+            return Path(file).read_text().strip() if file else ""
+        except OSError as error:
+            raise SinkDown(
+                f"questdb.server.password_file: {file} cannot be read: {error.strerror}"
+            ) from error
 
     def wait_visible(self, table: str) -> None:
         """Return once everything sent is shown to readers. Raises SinkDown, also for a table that was suspended."""
@@ -139,7 +182,8 @@ class Server:
         server = self._server
         try:
             with psycopg.connect(
-                host=server.host, port=server.pg_port, user="admin", password="quest", dbname="qdb",
+                host=server.host, port=server.pg_port, user=self._server.user or "admin",
+                password=self._password() or "quest", dbname="qdb",
                 autocommit=True, prepare_threshold=None, connect_timeout=5,
             ) as connection, connection.cursor(binary=True) as cursor:  # fmt: skip
                 yield from cursor.stream(statement.encode())

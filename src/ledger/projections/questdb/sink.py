@@ -32,6 +32,7 @@ from ledger.projections.questdb.tables import (
     names_of,
 )
 
+_DAY_NS: Final = 86_400 * 10**9
 TABLES: Final = {"trading": (EXECUTIONS,), "market": (TICKS, TRADES)}
 
 
@@ -41,10 +42,16 @@ class Look(Struct, frozen=True):
 
     offset: Offset
     found: Iterator[Row]
+    oldest_ns: dict[str, int]
+    """By table with a TTL: older rows may have left."""
 
     def rows(self) -> Iterator[Row]:
         """Every row of the journal's tables."""
         return self.found
+
+    def keeps(self, row: Row) -> bool:
+        """Not what is older than the table's TTL, counted from its newest row as QuestDB counts it."""
+        return row.values[names_of(row.table).index("ts_ns")] >= self.oldest_ns.get(row.table, 0)
 
 
 @final
@@ -109,6 +116,13 @@ class QuestdbSink:
             self._server.wait_visible(table)
         self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
 
+    def _ttl_days(self, table: str) -> int | None:
+        tables = self._settings.tables
+        if table == EXECUTIONS:
+            return None
+        configured = tables.market_data_ticks if table == TICKS else tables.trades
+        return configured.partitioning.retention_days
+
     def _prepare(self) -> None:
         """The tables, once for each start. A TTL counts from the newest row, so it is set on what exists."""
         if self._made:
@@ -120,7 +134,7 @@ class QuestdbSink:
             period = "MONTH" if configured is None else configured.partitioning.type
             uncommitted = 500_000 if configured is None else configured.optimization.max_uncommitted_rows
             self._server.exec(create_table(table, period, uncommitted))
-            days = None if configured is None else configured.partitioning.retention_days
+            days = self._ttl_days(table)
             if days is not None:
                 self._server.exec(f"ALTER TABLE {table} SET TTL {days} DAYS")
         self._made = True
@@ -177,7 +191,21 @@ class QuestdbSink:
         offset = self._stored(journal)
         if offset is None:
             raise SinkDown("QuestDB holds nothing of this journal")
-        yield Look(offset, (row for table in TABLES[journal] for row in self._read(table, offset.seq)))
+        oldest = {table: self._oldest_ns(table) for table in TABLES[journal]}
+        yield Look(offset, self._rows(journal, offset.seq, oldest), oldest)
+
+    def _rows(self, journal: str, seq: int, oldest: dict[str, int]) -> Iterator[Row]:
+        for table in TABLES[journal]:
+            at = names_of(table).index("ts_ns")
+            yield from (row for row in self._read(table, seq) if row.values[at] >= oldest[table])
+
+    def _oldest_ns(self, table: str) -> int:
+        """Where the table's TTL begins; 0 without one."""
+        days = self._ttl_days(table)
+        newest = self._server.exec(f"select max(ts_ns) from {table}")
+        if days is None or not newest or newest[0][0] is None:
+            return 0
+        return int(newest[0][0]) - days * _DAY_NS
 
     def _read(self, table: str, seq: int) -> Iterator[Row]:
         names = ", ".join(names_of(table))

@@ -39,6 +39,10 @@ class Look(Struct, frozen=True):
         """Every row under the projection's keys."""
         return iter(self.found)
 
+    def keeps(self, _row: Row) -> bool:
+        """Everything: nothing here is dropped by age while a projector runs."""
+        return True
+
 
 @final
 class RedisSink:
@@ -124,30 +128,24 @@ class RedisSink:
         new = msgspec.json.encode(batch.to).decode()
         if self._server.is_cluster:
             self._put_all(entries)
-            self._move_offsets(journal, new, [])
+            self._move_offsets(batch, new, [])
         else:
-            self._check_before(batch)
-            self._move_offsets(journal, new, entries)
+            self._move_offsets(batch, new, entries)
         for row, entry in zip(batch.rows, entries, strict=True):
             self._remember(row, entry)
         if journal == "market" and self._publishes:
             self._publish(batch)
         self._maintain()
 
-    def _check_before(self, batch: Batch) -> None:
-        """What we saw last must be where the batch begins; otherwise the runner looks again."""
-        for key in self._generations:
-            text = self._seen.get((key, batch.to.journal), "")
-            seq = msgspec.json.decode(text, type=Offset).seq if text else 0
-            if text and seq != batch.before.seq:
-                raise SinkDown(f"Redis stands at {seq}, the batch begins after {batch.before.seq}")
-
-    def _move_offsets(self, journal: str, new: str, entries: list[Entry]) -> None:
+    def _move_offsets(self, batch: Batch, new: str, entries: list[Entry]) -> None:
+        journal = batch.to.journal
+        before = msgspec.json.encode(batch.before).decode() if batch.before.epoch else ""
         packed, keys = _PACK.encode(entries), [entry[1] for entry in entries]
         if not self._generations:
             raise SinkDown("Redis was not claimed")
         for key, generation in self._generations.items():
-            seen = self._seen.get((key, journal), "")
+            # Masters of a cluster may stand apart after a failure: each is expected where it was seen.
+            seen = self._seen.get((key, journal), before) if self._server.is_cluster else before
             answer = self._fcall(
                 "ledger_apply", [key, *keys], self._lineage, generation, journal, seen, new, packed
             )
