@@ -86,7 +86,7 @@ class QuestdbProcess:
         command = [
             "java",
             "-XX:+UseSerialGC",
-            "-Xmx128m",
+            "-Xmx256m",
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             "-p",
             str(jar),
