@@ -10,7 +10,7 @@ import functools
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
@@ -20,6 +20,7 @@ import trio
 import zmq
 
 from ledger import egress, ingress
+from ledger.children import Child, ChildSpec, run_children
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.domain.timers import TimeRules
@@ -27,6 +28,7 @@ from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
+from ledger.projections.status import status_rows
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
@@ -74,12 +76,14 @@ def time_rules(settings: Settings) -> TimeRules:
 class Ledger:
     """One process with one partition, its doors and its publications."""
 
-    def __init__(self, settings: Settings, data: Path, say: Say) -> None:
+    def __init__(self, settings: Settings, data: Path, say: Say, children: Sequence[ChildSpec] = ()) -> None:
+        """`children`: processes to keep beside the engine, once it takes commands."""
         self._settings = settings
         self._data = data
         self._say = say
         """Where sentences for people go (standard error)."""
         self._context: zmq.Context[Any] = zmq.Context()
+        self._children = [Child(spec, say) for spec in children]
         self._stop = trio.Event()
 
     def stop(self) -> None:
@@ -146,7 +150,9 @@ class Ledger:
                     )
                     for name, (socket, _) in bound.items()
                 ]
+                engine.projections = functools.partial(status_rows, self._data)
                 self._announce(directory, engine, on_ready)
+                nursery.start_soon(run_children, self._children)
                 await self._stop.wait()
                 with trio.move_on_after(DRAIN_S):
                     for door in serving:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
-from ledger.projections.postgres.tables import TABLES
+from ledger.projections.contract import Row
+from ledger.projections.postgres.tables import SIDE_OF, TABLES
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 AHEAD: Final = 2
@@ -98,6 +99,16 @@ def kept_from(connection: Connection, schema: str) -> dict[str, datetime]:
         sql.Identifier(schema, "ledger_retention")
     )
     return {str(name): since for name, since in connection.execute(select).fetchall()}
+
+
+def is_kept(row: Row, since: Mapping[str, datetime]) -> bool:
+    """Whether the row is to be there; `since` is `kept_from`'s."""
+    if not since:
+        return True
+    side = row.table in SIDE_OF
+    table = SIDE_OF[row.table][0] if side else TABLES[row.table]
+    floor = since.get(table.name)
+    return floor is None or bool(row.values[-1 if side else 0] >= floor)
 
 
 def _note_kept(connection: Connection, schema: str, table: str, since: datetime) -> None:

@@ -10,8 +10,8 @@ from psycopg import sql
 from ledger.projections.contract import Offset, Row
 from ledger.projections.errors import SinkDown
 from ledger.projections.postgres.migrations import Connection
-from ledger.projections.postgres.months import kept_from
-from ledger.projections.postgres.tables import SIDE_OF, TABLES, Side, Table
+from ledger.projections.postgres.months import is_kept, kept_from
+from ledger.projections.postgres.tables import TABLES, Side, Table
 
 PAGE: Final = 5000
 
@@ -48,11 +48,7 @@ class PostgresView:
 
     def keeps(self, row: Row) -> bool:
         """Not where its month was dropped."""
-        table = SIDE_OF[row.table][0] if row.table in SIDE_OF else TABLES[row.table]
-        since = self._kept.get(table.name)
-        if since is None:
-            return True
-        return bool((row.values[-1] if row.table in SIDE_OF else row.values[0]) >= since)
+        return is_kept(row, self._kept)
 
     def _rows_of(self, table: Table) -> Iterator[Row]:
         names = [name for name, _ in table.columns()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, final
 
 import psycopg
@@ -39,7 +39,14 @@ from ledger.projections.postgres import shadows
 from ledger.projections.postgres.connecting import Target
 from ledger.projections.postgres.merging import Merging
 from ledger.projections.postgres.migrations import Connection, migrate
-from ledger.projections.postgres.months import ahead, make_months, month_of
+from ledger.projections.postgres.months import (
+    ahead,
+    drop_months,
+    is_kept,
+    kept_from,
+    make_months,
+    month_of,
+)
 from ledger.projections.postgres.reading import PostgresView, read_offset
 from ledger.projections.postgres.tables import SIDE_OF, TABLES, columns_of
 
@@ -75,13 +82,18 @@ class PostgresSink:
     name = "postgres"
     journals = ("trading",)
 
-    def __init__(self, target: Target, partition: int = 0, *, schema: str = "ledger") -> None:
+    def __init__(
+        self, target: Target, partition: int = 0, *, schema: str = "ledger", keep_days: int | None = None
+    ) -> None:
+        """`keep_days`: months that ended earlier are dropped; None keeps all."""
         self._target = target
         self._partition = partition
         self.schema = schema
         self._connection: Connection | None = None
         self._merging = Merging(schema)
         self._months: set[datetime] = set()
+        self._keep_days = keep_days
+        self._kept: dict[str, datetime] = {}
         self._claimed = False
 
     # ---- core ----------------------------------------------------------------------------------------------
@@ -101,6 +113,8 @@ class PostgresSink:
             raise SinkDown("the connection was lost, and with it the right to write")
         try:
             self._try(lambda connection: self._apply(connection, batch))
+        except psycopg.errors.CheckViolation as error:
+            raise self._lost(error) from error  # a month that was there is not: make it again
         except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
             self._find_poison(batch.rows)
             raise self._lost(error) from error
@@ -141,6 +155,12 @@ class PostgresSink:
             time.sleep(0.05)
         migrate(connection, self.schema)
         make_months(connection, self.schema, ahead(datetime.now(UTC)))
+        self._drop_old(connection)
+
+    def _drop_old(self, connection: Connection) -> None:
+        if self._keep_days is not None:
+            drop_months(connection, self.schema, datetime.now(UTC) - timedelta(days=self._keep_days))
+        self._kept = kept_from(connection, self.schema)
 
     def _holder(self, connection: Connection, key: list[Any]) -> str:
         found = connection.execute(
@@ -203,7 +223,8 @@ class PostgresSink:
 
     def shadow(self) -> Projection:
         """A sink beside this one, in the schema NAME_shadow."""
-        return PostgresSink(self._target, self._partition, schema=shadows.shadow_of(self.schema))
+        schema = shadows.shadow_of(self.schema)
+        return PostgresSink(self._target, self._partition, schema=schema, keep_days=self._keep_days)
 
     def switch(self) -> None:
         """The shadow becomes live in one transaction. Raises SinkDown, Rejected."""
@@ -238,9 +259,10 @@ class PostgresSink:
         return self._target.down(error)
 
     def _apply(self, connection: Connection, batch: Batch) -> None:
-        self._make_months(connection, batch.rows)
+        kept = [row for row in batch.rows if is_kept(row, self._kept)] if self._kept else batch.rows
+        self._make_months(connection, kept)
         with connection.transaction():
-            self._merging.merge(connection, batch.rows)
+            self._merging.merge(connection, kept)
             self._move(connection, batch)
 
     def _move(self, connection: Connection, batch: Batch) -> None:
@@ -272,6 +294,7 @@ class PostgresSink:
         if needed - self._months:
             make_months(connection, self.schema, needed - self._months)
             self._months |= needed
+            self._drop_old(connection)  # a month has begun: another may have to go
 
     def _find_poison(self, given: Sequence[Row]) -> None:
         """Try each row alone, in a transaction that is rolled back; raises Poison for the first that is refused."""
