@@ -26,8 +26,9 @@ from ledger.views import position_row
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     POSITION: (
-        "quantity", "avg_price", "updated_at", "strategy_id", "symbol", "account", "cost", "realized", "cash", "fees",
-        "buy_qty", "sell_qty", "fills", "cycle", "last_px", "opened_at_ns", "updated_at_ns",
+        "quantity", "avg_price", "updated_at", "strategy_id", "symbol", "account", "cost", "realized_pnl", "cash", "currency",
+        "fees",
+        "buy_qty", "sell_qty", "fill_count", "cycle", "last_px", "opened_at_ns", "updated_at_ns",
     ),
     SESSION: ("user_id", "created_at", "last_activity"),
     LEVELS: ("levels",),
@@ -57,7 +58,10 @@ class RowMaker:
         return Builders(states={"position": self._position, **sessions})
 
     def _position(self, _key: Any, state: PositionState, fold: Any) -> Iterable[Row]:
-        row = position_row(state, fold.instruments.states[state.symbol])
+        instrument: Instrument = fold.instruments.states[state.symbol]
+        row = position_row(state, instrument)
+        row["currency"] = instrument.quote_ccy
+        row["realized_pnl"], row["fill_count"] = row.pop("realized"), row.pop("fills")
         row["quantity"], row["avg_price"] = row.pop("qty"), row.pop("avg_px")
         row["updated_at"] = _time(state.ts_last)
         values = tuple(_text(row[name]) for name in COLUMNS[POSITION])
