@@ -86,7 +86,7 @@ ALTERED = {
     "the time of a fill": ("update fills set executed_at = now() where execution_id = 'e5'", "fill_reports"),
     "when it was busted": ("update fills set voided_at = now() where execution_id = 'e3'", "fill_voids"),
     "positions": ("update positions set realized_pnl = 0 where symbol = 'AAPL' and strategy_id = 'S1'", "AAPL/S1"),
-    "a key": ("update order_keys set order_id = 1 where client_order_id = 'c9'", "order_keys AAPL/c9"),
+    "a key": ("update order_keys set order_id = 1 where client_order_id = 'c9'", "order_keys MSFT/c9"),
     "an anomaly": ("update anomalies set detail = ''", "anomalies 0/"),
     "an adjustment": ("update adjustments set cash = 1", "adjustments 0/"),
     "a row that is gone": ("delete from orders where client_order_id = 'c4'", "missing"),
