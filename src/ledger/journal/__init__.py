@@ -22,12 +22,34 @@ from ledger.journal.frame import (
     key_of,
     place_text,
 )
+from ledger.journal.index import (
+    INDEX_FORMAT,
+    KEY_BYTES_MAX,
+    Entry,
+    IndexFile,
+    IndexOffset,
+    damage_of,
+    index_path,
+    mark_damaged,
+    pack_entry,
+    remove_index,
+)
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.ownership import Owner, owner_of
 from ledger.journal.read import JournalReader
 from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
 from ledger.journal.segments import JournalDirectory
+from ledger.journal.snapshot import (
+    SNAPSHOT_FORMAT,
+    SnapshotFile,
+    SnapshotHeader,
+    drop_snapshots,
+    list_snapshots,
+    read_snapshot,
+    snapshots_path,
+    write_snapshot,
+)
 from ledger.journal.verification import Problem, Report, VerifiedHead, verify
 from ledger.journal.wal_commit import WalCommit
 from ledger.journal.wal_file import WAL_BYTES
@@ -36,17 +58,23 @@ from ledger.journal.writer import UNSYNCED_BYTES_MAX, WriterThread
 __all__ = [
     "FORMAT",
     "FRAME_BYTES_MAX",
+    "INDEX_FORMAT",
     "JOURNALS",
+    "KEY_BYTES_MAX",
     "PAYLOAD_BYTES_MAX",
     "SEGMENT_BYTES_MAX",
+    "SNAPSHOT_FORMAT",
     "UNSYNCED_BYTES_MAX",
     "WAL_BYTES",
     "Commit",
     "Corrupt",
     "DataDirectory",
+    "Entry",
     "Frame",
     "FrameDraft",
     "Head",
+    "IndexFile",
+    "IndexOffset",
     "JournalDirectory",
     "JournalFull",
     "JournalReader",
@@ -56,6 +84,8 @@ __all__ = [
     "Refused",
     "Report",
     "Reserve",
+    "SnapshotFile",
+    "SnapshotHeader",
     "Source",
     "StorageError",
     "VerifiedHead",
@@ -63,13 +93,23 @@ __all__ = [
     "WriterThread",
     "chain_frame",
     "create_or_open",
+    "damage_of",
     "decode_frame",
+    "drop_snapshots",
     "encode_frame",
     "genesis",
+    "index_path",
     "key_of",
+    "list_snapshots",
+    "mark_damaged",
     "open_readonly",
     "owner_of",
+    "pack_entry",
     "partition_of",
     "place_text",
+    "read_snapshot",
+    "remove_index",
+    "snapshots_path",
     "verify",
+    "write_snapshot",
 ]
