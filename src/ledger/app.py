@@ -20,6 +20,7 @@ import trio
 import zmq
 
 from ledger import egress, ingress
+from ledger.children import Child, ChildSpec, run_children
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.domain.timers import TimeRules
@@ -53,6 +54,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         risk=risk_at_birth(settings),
         times=time_rules(settings),
         require_confirmation=settings.recovery.require_confirmation,
+        passivates=settings.recovery.follower,
+        index_lag_max=settings.persistence.index_max_lag_events if settings.recovery.follower else 0,
     )
 
 
@@ -68,6 +71,17 @@ def time_rules(settings: Settings) -> TimeRules:
         session_absolute=session.expiry == "absolute",
         session_timeout_ns=session.timeout_ms * 10**6,
     )
+
+
+def follower_spec(settings: Settings, data: Path, partition: int) -> ChildSpec:
+    """The follower of a partition, with the settings that it needs."""
+    needed = {
+        "persistence.snapshot_interval_events": settings.persistence.snapshot_interval_events,
+        "recovery.snapshots_kept": settings.recovery.snapshots_kept,
+    }
+    sets = [word for name, value in needed.items() for word in ("--set", f"{name}={value}")]
+    words = ("project", "follower", "--partition", str(partition), "--data", str(data), *sets)
+    return ChildSpec(f"follower {partition}", words, nice=10)
 
 
 @final
@@ -93,13 +107,24 @@ class Ledger:
         directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
         heads = None
         try:
-            heads = await self._serve(directory, on_ready)
+            async with trio.open_nursery() as beside:
+                heads = await self._serve(directory, on_ready, beside)
+                # After the engine: what the children still do is at the journal's end.
+                beside.cancel_scope.cancel()
         finally:
             directory.close(heads)
             self._context.destroy(linger=0)
         return 0 if heads is not None else 1
 
-    async def _serve(self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None]) -> Any:
+    def _children(self) -> list[ChildSpec]:
+        """The processes beside the engine."""
+        if not self._settings.recovery.follower:
+            return []
+        return [follower_spec(self._settings, self._data, 0)]
+
+    async def _serve(
+        self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None], beside: trio.Nursery
+    ) -> Any:
         doors = self._settings.doors
         # Ports first: a busy one is told before a long recovery.
         bound = ingress.bind_doors(
@@ -147,6 +172,8 @@ class Ledger:
                     for name, (socket, _) in bound.items()
                 ]
                 self._announce(directory, engine, on_ready)
+                children = [Child(spec, self._say) for spec in self._children()]
+                beside.start_soon(run_children, children)
                 await self._stop.wait()
                 with trio.move_on_after(DRAIN_S):
                     for door in serving:
@@ -185,9 +212,8 @@ class Ledger:
     ) -> None:
         directory.announce(engine.endpoints["commands"])
         write_endpoints(self._data, directory.lineage, engine.endpoints)
-        for name, recovered in engine.recovered.items():
-            rate = f", {recovered.events / recovered.seconds:,.0f}/s" if recovered.events > 10_000 else ""
-            self._say(f"recovered {recovered.events:,} {name} events in {recovered.seconds:.2f} s{rate}")
+        for sentence in engine.start_report:
+            self._say(sentence)
         on_ready(
             {
                 "lineage": directory.lineage,

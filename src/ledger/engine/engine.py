@@ -24,12 +24,13 @@ from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
+from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
-from ledger.engine.passivation import EnginePassivation
 from ledger.engine.recovery import first_seq_of_start, recover
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
+from ledger.engine.start_report import Found, last_run, sentences
 from ledger.engine.timers import CHUNK, TimerDue, Timers
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold import MarketFold, Restarted, TradingFold
@@ -98,11 +99,13 @@ class Engine:
         """
         heads = {name: self._open_commit(name) for name in ("trading", "market")}
         uses = self.settings.passivates
+        directories = {name: self.directory.journal(name, self.number) for name in heads}
+        how = Found(last_run(directories, heads), self._clock())
         found = recover(
             self.directory.path, self.number, entities=self._entities, passivates=uses, use_index=uses
         )
         self.recovered = {"trading": found.trading, "market": found.market}
-        self.why_no_index = found.why_no_index
+        self._start_report = list(sentences(self.recovered, how, found.why_no_index, uses_snapshots=uses))
         trading, market = found.trading.fold, found.market.fold
         assert isinstance(trading, TradingFold)
         assert isinstance(market, MarketFold)
@@ -342,6 +345,11 @@ class Engine:
     def torn_ends(self) -> list[str]:
         """What recovery saw of last frames that were not whole: torn by a crash, or damaged; one sentence each."""
         return [commit.torn_end for commit in self._commits.values() if commit.torn_end]
+
+    @property
+    def start_report(self) -> list[str]:
+        """What this start found, in sentences for people."""
+        return self._start_report
 
     @property
     def failed(self) -> Exception | None:

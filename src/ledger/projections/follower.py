@@ -14,6 +14,7 @@ from typing import Final, final
 
 import actors
 from ledger.codec import MODULO, entity_hash
+from ledger.domain.fill import FillState
 from ledger.errors import Corrupt
 from ledger.fold import (
     HASHED,
@@ -223,7 +224,7 @@ class Follower:
         version = version_of(kind, state) or seq
         digest = hash_.to_bytes(16, "big") if kind in HASHED else _NO_DIGEST
         entries.append((name, pack_entry(name, version, digest, payload), stored))
-        if kind == "fill":
+        if isinstance(state, FillState) and state.fill_id:  # an alias is not listed
             for place in listing_keys(key, state):
                 entries.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
         return hash_ - before, 1 if old is None else 0

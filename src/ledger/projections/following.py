@@ -13,10 +13,13 @@ import trio
 from ledger.children import wait_parent_gone
 from ledger.config import Settings
 from ledger.errors import Corrupt
+from ledger.projections.errors import Fenced
 from ledger.projections.follower import Follower
 
 IDLE_S: Final = 0.05
 """Between two looks at a journal that had nothing new."""
+TAKE_S: Final = 20.0
+"""How long the follower of an earlier ledger may take to end."""
 CHECKPOINT_EVERY_S: Final = 0.5
 """The index is no further behind than this, while the follower keeps up."""
 
@@ -33,10 +36,23 @@ def run(settings: Settings, data: Path, partition: int) -> int:
         snapshots_kept=settings.recovery.snapshots_kept,
         say=say,
     )
-    follower.take()
+    _take(follower)
     print('ready {"name":"follower"}', flush=True)
     trio.run(_follow, follower)
     return 0
+
+
+def _take(follower: Follower) -> None:
+    """Become the follower; one whose ledger was killed may still be writing its last snapshot."""
+    until = time.monotonic() + TAKE_S
+    while True:
+        try:
+            follower.take()
+            return
+        except Fenced:
+            if time.monotonic() > until:
+                raise
+            time.sleep(IDLE_S)
 
 
 def say(sentence: str) -> None:
