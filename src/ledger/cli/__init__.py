@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "show": "head, orders, fills, positions, book and everything else that can be asked",
     "replay": "fold a journal again, offline",
     "verify": "check a journal, offline; changes nothing",
+    "journal": "list, print, export, copy and cut what is on disk",
     "config": "check, explain and adopt configurations",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
@@ -36,7 +37,6 @@ COMMANDS: Final = {
 PLANNED: Final = (
     "at",
     "attest",
-    "journal",
     "resume",
     "projections",
     "keys",

@@ -15,8 +15,18 @@ import msgspec
 from msgspec import Struct
 
 import actors
-from ledger.fold import MarketFold, Restarted, TradingFold, apply_frame, check_stopped, open_index, restart
-from ledger.journal import Head, IndexFile, JournalReader, open_readonly
+from ledger.fold import (
+    MarketFold,
+    Restarted,
+    TradingFold,
+    apply_frame,
+    before_base,
+    check_stopped,
+    load_base,
+    open_index,
+    restart,
+)
+from ledger.journal import Head, IndexFile, JournalReader
 
 EPOCH_LEAP: Final = 2**24
 """How far above the last durable market seq a start begins: more than can ever be published and not yet synced."""
@@ -96,7 +106,7 @@ def replay(
     wal: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
-    """Fold a journal from its first event up to `to_seq`, or up to the last frame recorded at or before a time.
+    """Fold a journal from its first event, or from its base, up to `to_seq`, or up to the last frame recorded at or before a time.
 
     Reads beside a running engine, too, then up to the settled head (`wal`: see JournalReader).
     `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
@@ -106,7 +116,10 @@ def replay(
     events = 0
     begun = time.perf_counter()
     with JournalReader(data, journal, partition, wal=wal) as reader:
-        head = open_readonly(data).journal(journal, partition).origin
+        head = reader.directory.origin
+        if last < head.seq:
+            raise before_base(reader.directory, last)
+        load_base(reader.directory, fold, check_digest=True)
         end = reader.head()
         check_stopped(reader, end)
         for frame in reader.frames():

@@ -5,6 +5,7 @@ every entity that the event concerns; `entities.install()` makes them current. T
 once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
 """
 
+from ledger.fold.base import BASE_SCHEMA, before_base, cut_base, load_base
 from ledger.fold.closed import (
     HASHED,
     KINDS,
@@ -27,6 +28,7 @@ from ledger.fold.snapshots import dump_fold, load_fold
 from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
 __all__ = [
+    "BASE_SCHEMA",
     "HASHED",
     "KINDS",
     "BookKey",
@@ -40,7 +42,9 @@ __all__ = [
     "Restarted",
     "TradingFold",
     "apply_frame",
+    "before_base",
     "check_stopped",
+    "cut_base",
     "dump_fold",
     "exposure_key",
     "fills_of_position",
@@ -52,6 +56,7 @@ __all__ = [
     "known_fills",
     "known_orders",
     "listing_keys",
+    "load_base",
     "load_fold",
     "open_index",
     "position_kind",

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 import actors
 from ledger.errors import Corrupt, Unavailable
+from ledger.fold.base import before_base, load_base
 from ledger.fold.closed import ClosedStates
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
@@ -206,9 +207,17 @@ class _Loaded:
             reason = self._try(each, reader, end)
             if not reason:
                 return
-            place = place_text(self._journal, self._partition, each.seq)
-            self.notes.append(f"snapshot {place} is not used: {reason}")
-        self._begin(0, None)
+            self.notes.append(f"snapshot {self._place(each.seq)} is not used: {reason}")
+        if last < reader.directory.origin.seq:
+            raise before_base(reader.directory, last)
+        has_base = load_base(reader.directory, self.fold)
+        self._begin(0, None)  # a base is whole: nothing of it is away
+        if has_base:
+            self.head = reader.directory.origin
+            self.notes.append(f"begun with the base at {self._place(self.head.seq)}")
+
+    def _place(self, seq: int) -> str:
+        return place_text(self._journal, self._partition, seq)
 
     def _try(self, each: SnapshotFile, reader: JournalReader, end: Head) -> str:
         try:

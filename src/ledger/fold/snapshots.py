@@ -49,9 +49,10 @@ class _Body(Struct, frozen=True, array_like=True):
     books: bytes
 
 
-def dump_fold(fold: TradingFold | MarketFold) -> bytes:
-    """The body of a snapshot of the installed state. For a trading fold, without what belongs into the index."""
-    stores = tuple((store.kind, _dump_store(store)) for store in _stores(fold))
+def dump_fold(fold: TradingFold | MarketFold, *, whole: bool = False) -> bytes:
+    """The body of a snapshot of the installed state. For a trading fold, without what belongs into the index, unless
+    `whole`: then everything must be in memory."""
+    stores = tuple((store.kind, _dump_store(store, whole)) for store in _stores(fold))
     facts = fold.facts
     beside = encode_value(_Beside(fold.started, tuple(facts.anomalies), facts.counts))
     control = books = b""
@@ -98,10 +99,10 @@ def _stores(fold: TradingFold | MarketFold) -> Iterator[_Store]:
         yield from (fold.order_of_id, fold.order_of_venue_id, fold.order_of_number, fold.outcomes)
 
 
-def _dump_store(store: _Store) -> bytes:
+def _dump_store(store: _Store, whole: bool) -> bytes:
     kind = store.kind
     items = store.states.items()
-    if kind in KINDS:
+    if kind in KINDS and not whole:
         items = [(key, state) for key, state in items if not is_closed(kind, state)]
     if kind == "outcome":
         items = [(key, (state.seq, state.event)) for key, state in items]

@@ -50,6 +50,30 @@ class DataManifest(msgspec.Struct, frozen=True):
 
 
 @final
+class BaseRecord(msgspec.Struct, frozen=True):
+    """The base snapshot that a partition begins with: it cannot be changed without changing this."""
+
+    file: str
+    """Under `base/`."""
+    bytes: int
+    hash: str
+    """blake2b-256 of the file, in hex."""
+    digest: str
+    """Of the state in it, in hex."""
+    schema: int
+    """Version of the states in it; older ones are upcast."""
+
+
+@final
+class ParentRecord(msgspec.Struct, frozen=True):
+    """Of which journal this one is the continuation under a new lineage."""
+
+    lineage: str
+    head: HeadRecord
+    """Where the parent was cut; the chain goes on from `fork_hash`."""
+
+
+@final
 class PartitionManifest(msgspec.Struct, frozen=True):
     """`DIR/<journal>/<partition>/manifest.json`."""
 
@@ -61,6 +85,10 @@ class PartitionManifest(msgspec.Struct, frozen=True):
     """What the first kept frame chains from: genesis, or the place of a cut."""
     stopped: HeadRecord | None = None
     """The head at the last clean stop: a journal shorter than this is damaged."""
+    base: BaseRecord | None = None
+    """The state at `origin`, where that is a cut."""
+    parent: ParentRecord | None = None
+    """The journal that this lineage was taken from."""
 
 
 @final
@@ -156,7 +184,8 @@ def software_version() -> str:
 def _check_hashes(manifest: DataManifest | PartitionManifest | SegmentManifest) -> None:
     """Raises ValueError unless every chain hash is 32 bytes of hex."""
     if isinstance(manifest, PartitionManifest):
-        records = (manifest.origin, manifest.stopped)
+        parent = None if manifest.parent is None else manifest.parent.head
+        records = (manifest.origin, manifest.stopped, parent)
     elif isinstance(manifest, SegmentManifest):
         records = (manifest.before, manifest.last)
     else:
