@@ -29,14 +29,14 @@ COMMANDS: Final = {
     "show": "head, orders, fills, positions, book and everything else that can be asked",
     "replay": "fold a journal again, offline",
     "verify": "check a journal, offline; changes nothing",
+    "at": "orders, positions and books as they were at a time or a place",
+    "attest": "sign what the journal holds, so that a later rewrite can be proved",
     "journal": "list, print, export, copy and cut what is on disk",
     "config": "check, explain and adopt configurations",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
 PLANNED: Final = (
-    "at",
-    "attest",
     "resume",
     "projections",
     "keys",
