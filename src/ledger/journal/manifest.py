@@ -1,6 +1,6 @@
 """Manifests: the small JSON files that say what a directory or a sealed segment is, written durably.
 
-Each is readable by a person, carries the format and the lineage, and is replaced as a whole: temporary file, sync,
+A name that is not known is damage: a changed byte in one would hide what it says. Each is readable by a person, carries the format and the lineage, and is replaced as a whole: temporary file, sync,
 rename, sync of the directory.
 """
 
@@ -20,7 +20,7 @@ _RESTORE: Final = "put the file back from a copy, then: ledger verify"
 
 
 @final
-class HeadRecord(msgspec.Struct, frozen=True):
+class HeadRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A head as it stands in a manifest."""
 
     epoch: int
@@ -38,7 +38,7 @@ class HeadRecord(msgspec.Struct, frozen=True):
 
 
 @final
-class DataManifest(msgspec.Struct, frozen=True):
+class DataManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`DIR/manifest.json`: written last at a journal's birth, never changed."""
 
     format: int
@@ -50,7 +50,7 @@ class DataManifest(msgspec.Struct, frozen=True):
 
 
 @final
-class BaseRecord(msgspec.Struct, frozen=True):
+class BaseRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The base snapshot that a partition begins with: it cannot be changed without changing this."""
 
     file: str
@@ -65,7 +65,7 @@ class BaseRecord(msgspec.Struct, frozen=True):
 
 
 @final
-class ParentRecord(msgspec.Struct, frozen=True):
+class ParentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of which journal this one is the continuation under a new lineage."""
 
     lineage: str
@@ -74,7 +74,7 @@ class ParentRecord(msgspec.Struct, frozen=True):
 
 
 @final
-class PartitionManifest(msgspec.Struct, frozen=True):
+class PartitionManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`DIR/<journal>/<partition>/manifest.json`."""
 
     format: int
@@ -92,7 +92,7 @@ class PartitionManifest(msgspec.Struct, frozen=True):
 
 
 @final
-class SegmentManifest(msgspec.Struct, frozen=True):
+class SegmentManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`<first seq>.json` beside a sealed segment: its file is never written again."""
 
     format: int
