@@ -88,7 +88,7 @@ class Follower:
         self._lock = WriterLock(self._data / "index" / str(self._partition) / "follower.lock")
 
     def open(self) -> None:
-        """Fold up to the settled head. Raises Corrupt where the journal is, StorageError, Unavailable."""
+        """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
         self.index = self._open_index()
         found = restart(self._data, "trading", self._partition, index=self.index, passivates=True, wal=False)
         market = restart(self._data, "market", self._partition, wal=False)
