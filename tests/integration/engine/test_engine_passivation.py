@@ -23,9 +23,7 @@ DAY = "2025-11-20"
 
 
 @asynccontextmanager
-async def passivating(
-    directory: Path, ids: Ids | None = None, **settings: Any
-) -> AsyncIterator[Running]:
+async def passivating(directory: Path, ids: Ids | None = None, **settings: Any) -> AsyncIterator[Running]:
     kind = msgspec.structs.replace(PASSIVATING, **settings)
     async with running(directory, settings=kind, clock=Clock(), new_id=ids or Ids()) as one:
         yield one
@@ -122,9 +120,7 @@ async def test_a_late_fill_of_a_forgotten_order_reaches_it_after_a_restart(tmp_p
     async with passivating(tmp_path, ids) as one:
         await one.define("AAPL")
         await one.ask("commands", one.order("c1"))
-        await one.ask(
-            "reports", accepted(1, "c1"), ReportCanceled("gw", 1, 2, "AAPL", "XNAS", "c1")
-        )
+        await one.ask("reports", accepted(1, "c1"), ReportCanceled("gw", 1, 2, "AAPL", "XNAS", "c1"))
         await one.settle()
         forget(one, tmp_path)
         assert len(one.engine.partition.trading.orders) == 0
