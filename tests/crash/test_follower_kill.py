@@ -7,7 +7,6 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ follower.close()
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal of some thousand events, and what a follower has made of the first half and of the whole."""
     path = tmp_path_factory.mktemp("made") / "data"
     with MadeJournal(path) as journal:
@@ -51,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 pass
             follower.checkpoint()  # the index has gone on, and keeps what stood at the snapshot
             journal.trade(20)
-    yield path
+    return path
 
 
 @pytest.fixture

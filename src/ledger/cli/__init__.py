@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "replay": "fold a journal again, offline",
     "verify": "check a journal, offline; changes nothing",
     "config": "check, explain and adopt configurations",
+    "projections": "how far each projection is; audit, rebuild, switch and roll back",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
@@ -38,7 +39,6 @@ PLANNED: Final = (
     "attest",
     "journal",
     "resume",
-    "projections",
     "keys",
     "engine",
 )
