@@ -33,6 +33,7 @@ from ledger.journal.index import (
     mark_damaged,
     pack_entry,
     remove_index,
+    unpack_entry,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.ownership import Owner, owner_of
@@ -110,6 +111,7 @@ __all__ = [
     "read_snapshot",
     "remove_index",
     "snapshots_path",
+    "unpack_entry",
     "verify",
     "write_snapshot",
 ]

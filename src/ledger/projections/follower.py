@@ -90,7 +90,17 @@ class Follower:
     def open(self) -> None:
         """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
         self.index = self._open_index()
-        found = restart(self._data, "trading", self._partition, index=self.index, passivates=True, wal=False)
+        offset = self.index.offset()
+        found = restart(
+            self._data,
+            "trading",
+            self._partition,
+            index=self.index,
+            passivates=True,
+            wal=False,
+            # From there on by `step`, with checkpoints between: memory does not grow with what is to be followed.
+            to_seq=0 if offset is None else offset.seq,
+        )
         market = restart(self._data, "market", self._partition, wal=False)
         for note in (*found.notes, *market.notes):
             self._say(f"follower: {note}")
