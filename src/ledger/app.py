@@ -10,7 +10,7 @@ import functools
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
@@ -28,6 +28,7 @@ from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
+from ledger.projections.status import status_rows
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
@@ -73,27 +74,18 @@ def time_rules(settings: Settings) -> TimeRules:
     )
 
 
-def follower_spec(settings: Settings, data: Path, partition: int) -> ChildSpec:
-    """The follower of a partition, with the settings that it needs."""
-    needed = {
-        "persistence.snapshot_interval_events": settings.persistence.snapshot_interval_events,
-        "recovery.snapshots_kept": settings.recovery.snapshots_kept,
-    }
-    sets = [word for name, value in needed.items() for word in ("--set", f"{name}={value}")]
-    words = ("project", "follower", "--partition", str(partition), "--data", str(data), *sets)
-    return ChildSpec(f"follower {partition}", words, nice=10)
-
-
 @final
 class Ledger:
     """One process with one partition, its doors and its publications."""
 
-    def __init__(self, settings: Settings, data: Path, say: Say) -> None:
+    def __init__(self, settings: Settings, data: Path, say: Say, children: Sequence[ChildSpec] = ()) -> None:
+        """`children`: processes to keep beside the engine, once it takes commands."""
         self._settings = settings
         self._data = data
         self._say = say
         """Where sentences for people go (standard error)."""
         self._context: zmq.Context[Any] = zmq.Context()
+        self._children = [Child(spec, say) for spec in children]
         self._stop = trio.Event()
 
     def stop(self) -> None:
@@ -115,12 +107,6 @@ class Ledger:
             directory.close(heads)
             self._context.destroy(linger=0)
         return 0 if heads is not None else 1
-
-    def _children(self) -> list[ChildSpec]:
-        """The processes beside the engine."""
-        if not self._settings.recovery.follower:
-            return []
-        return [follower_spec(self._settings, self._data, 0)]
 
     async def _serve(
         self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None], beside: trio.Nursery
@@ -171,9 +157,9 @@ class Ledger:
                     )
                     for name, (socket, _) in bound.items()
                 ]
+                engine.projections = functools.partial(status_rows, self._data)
                 self._announce(directory, engine, on_ready)
-                children = [Child(spec, self._say) for spec in self._children()]
-                beside.start_soon(run_children, children)
+                beside.start_soon(run_children, self._children)
                 await self._stop.wait()
                 with trio.move_on_after(DRAIN_S):
                     for door in serving:

@@ -33,12 +33,12 @@ COMMANDS: Final = {
     "attest": "sign what the journal holds, so that a later rewrite can be proved",
     "journal": "list, print, export, copy and cut what is on disk",
     "config": "check, explain and adopt configurations",
+    "projections": "how far each projection is; audit, rebuild, switch and roll back",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
 PLANNED: Final = (
     "resume",
-    "projections",
     "keys",
     "engine",
 )

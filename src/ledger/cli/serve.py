@@ -11,6 +11,7 @@ import trio
 from cyclopts import App, Parameter
 
 from ledger.app import Ledger, ready_line
+from ledger.cli.beside import children_of
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.config import load
 from ledger.engine.lineage import begin_lineage
@@ -40,8 +41,9 @@ def serve(
     directory = data.absolute() if data is not None else loaded.data
     if new_lineage:
         say(f"new lineage {begin_lineage(directory)}")
+    children = children_of(loaded.settings, directory, config, sets or ())
     try:
-        return trio.run(Ledger(loaded.settings, directory, say).serve, _print_ready)
+        return trio.run(Ledger(loaded.settings, directory, say, children).serve, _print_ready)
     except (
         StorageError
     ) as error:  # at a start a disk that cannot be written is to be mended, like a wrong setting

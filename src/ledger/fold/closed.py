@@ -18,7 +18,7 @@ from ledger.domain.operator_events import CaseClosed
 from ledger.domain.order_state import OrderState, is_open
 from ledger.fold.stored import decode_item, encode_value
 from ledger.fold.trading import Outcome
-from ledger.journal import KEY_BYTES_MAX, Entry, IndexFile
+from ledger.journal import KEY_BYTES_MAX, Entry, IndexFile, unpack_entry
 
 _PREFIX: Final = {
     "order": b"o",
@@ -109,9 +109,10 @@ class ClosedStates:
     def entry(self, kind: str, key: Any) -> tuple[Entry, Any] | None:
         """The entry of a closed entity, and its state. Raises Corrupt, Unavailable."""
         name = key_bytes(kind, key)
-        found = self.file.get(name)
-        if found is None and not self._before:
-            return None
+        return self._found(kind, key, name, self.file.value(name))
+
+    def _found(self, kind: str, key: Any, name: bytes, value: bytes | None) -> tuple[Entry, Any] | None:
+        found = None if value is None else unpack_entry(name, value, self.file.path)
         if self.place != NO_LIMIT:
             found = self._newest(name, found)
         if found is None:
@@ -132,8 +133,14 @@ class ClosedStates:
     def loader(self, kind: str, on_loaded: Callable[[str, Any, Entry], None]) -> Callable[[Any], Any]:
         """For a store of this kind: brings an entity back and tells of it."""
 
+        name_of, value_of = key_bytes, self.file.value
+
         def load(key: Any) -> Any:
-            found = self.entry(kind, key)
+            name = name_of(kind, key)
+            value = value_of(name)
+            if value is None and self.place == NO_LIMIT:
+                return None
+            found = self._found(kind, key, name, value)
             if found is None:
                 return None
             on_loaded(kind, key, found[0])

@@ -115,16 +115,24 @@ class Passivation:
         closed, store = self._fold.closed, self._stores[kind]
         assert closed is not None
         states, dirty = store.states, store.dirty or ()
+        leaving: dict[Any, int] = {}
         for key in keys:
             state = states.get(key)
             if state is None or key in dirty or not is_closed(kind, state):
                 continue
             entry = closed.file.get(key_bytes(kind, key))
-            if entry is None or not _is_same(kind, key, state, entry) or not store.passivate(key):
-                continue
-            self._fold.away[kind] += 1
-            if kind in HASHED:
-                self._fold.entity_left(kind, key, int.from_bytes(entry.digest, "big"))
+            if entry is not None and _is_same(kind, key, state, entry):
+                leaving[key] = int.from_bytes(entry.digest, "big")
+        left = store.passivate_where(_any, leaving)
+        assert left == len(leaving), f"{len(leaving) - left} of {kind} stayed"
+        self._fold.away[kind] += left
+        if kind in HASHED:
+            for key, hash_ in leaving.items():
+                self._fold.entity_left(kind, key, hash_)
+
+
+def _any(_key: object, _state: object) -> bool:
+    return True
 
 
 def _is_same(kind: str, key: Any, state: Any, entry: Entry) -> bool:

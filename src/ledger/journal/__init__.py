@@ -37,6 +37,7 @@ from ledger.journal.index import (
     mark_damaged,
     pack_entry,
     remove_index,
+    unpack_entry,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
@@ -135,6 +136,7 @@ __all__ = [
     "read_snapshot",
     "remove_index",
     "snapshots_path",
+    "unpack_entry",
     "verify",
     "write_base",
     "write_durably",

@@ -152,11 +152,16 @@ class IndexFile:
 
     def get(self, key: bytes) -> Entry | None:
         """What stands under a key, as of the view. Raises Corrupt, Unavailable."""
+        value = self.value(key)
+        return None if value is None else unpack_entry(key, value, self.path)
+
+    def value(self, key: bytes) -> bytes | None:
+        """The same as it is stored: most questions of a busy ledger are for what is not there, and end here."""
+        transaction = self._transaction
         try:
-            value = self._view().get(key)
+            return (self._view() if transaction is None else transaction).get(key)
         except lmdb.Error as error:
             raise self._unreadable(error) from error
-        return None if value is None else unpack_entry(key, value, self.path)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
         """Every entry whose key begins so, in the order of the keys. Raises Corrupt, Unavailable."""

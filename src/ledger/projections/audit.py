@@ -77,7 +77,8 @@ def folded(
                 on_progress(batch.to.seq, to_seq or head)
     finally:
         feed.close()
-    return rows
+    # A row without values says that nothing stands under its key.
+    return {place: row for place, row in rows.items() if row.values}
 
 
 def compare(
@@ -91,6 +92,8 @@ def compare(
         place = (row.table, row.key)
         right = left.pop(place, None)
         if right is None:
+            if place in wanted:  # a second row of one key: the right one is written again after both are gone
+                mending[place] = wanted[place]
             differences.append(Difference(row.table, row.key, "surplus"))
         elif right.values != row.values or right.version != row.version:
             differences.append(
@@ -133,6 +136,7 @@ def audit(
         finally:
             feed.close()
         wanted = folded(data, projection, journal, partition, offset.seq, on_progress=on_progress)
+        wanted = {place: row for place, row in wanted.items() if view.keeps(row)}
         differences, mending = compare(wanted, view.rows(), projection.columns)
     return Audit(journal, offset, len(wanted), tuple(differences), mending)
 

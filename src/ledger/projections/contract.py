@@ -51,6 +51,7 @@ class Row(Struct, frozen=True, gc=False):
     key: tuple[Any, ...]
     version: int
     values: tuple[Any, ...]
+    """() where nothing stands under the key any more."""
 
 
 @final
@@ -74,9 +75,15 @@ class Batch(Struct, frozen=True):
 class Projection(Protocol):
     """The core: a sink with its connection, of one partition. Used by one thread; made anew by each start."""
 
-    name: str
-    journals: Sequence[str]
-    """Those that it follows: `trading`, `market` or both; each has an offset of its own."""
+    @property
+    def name(self) -> str:
+        """Of the projection: its switch, its status, its lock."""
+        ...
+
+    @property
+    def journals(self) -> Sequence[str]:
+        """Those that it follows: `trading`, `market` or both; each has an offset of its own."""
+        ...
 
     def builders(self, journal: str) -> Builders:
         """How events and entities of that journal become rows; pure functions."""
@@ -119,6 +126,10 @@ class View(Protocol):
 
     def rows(self) -> Iterator[Row]:
         """Every row, in the builders' own form of values, in any order."""
+        ...
+
+    def keeps(self, row: Row) -> bool:
+        """Whether the row is to be there: False where retention has dropped it by intent."""
         ...
 
 

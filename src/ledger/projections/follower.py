@@ -88,9 +88,19 @@ class Follower:
         self._lock = WriterLock(self._data / "index" / str(self._partition) / "follower.lock")
 
     def open(self) -> None:
-        """Fold up to the settled head. Raises Corrupt where the journal is, StorageError, Unavailable."""
+        """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
         self.index = self._open_index()
-        found = restart(self._data, "trading", self._partition, index=self.index, passivates=True, wal=False)
+        offset = self.index.offset()
+        found = restart(
+            self._data,
+            "trading",
+            self._partition,
+            index=self.index,
+            passivates=True,
+            wal=False,
+            # From there on by `step`, with checkpoints between: memory does not grow with what is to be followed.
+            to_seq=0 if offset is None else offset.seq,
+        )
         market = restart(self._data, "market", self._partition, wal=False)
         for note in (*found.notes, *market.notes):
             self._say(f"follower: {note}")

@@ -16,6 +16,7 @@ from ledger.errors import Corrupt
 from ledger.projections.errors import Fenced
 from ledger.projections.follower import Follower
 
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 IDLE_S: Final = 0.05
 """Between two looks at a journal that had nothing new."""
 TAKE_S: Final = 20.0
@@ -36,6 +37,8 @@ def run(settings: Settings, data: Path, partition: int) -> int:
         snapshots_kept=settings.recovery.snapshots_kept,
         say=say,
     )
+    # Until somebody listens, a request to stop waits: the last snapshot is to be written.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     _take(follower)
     print('ready {"name":"follower"}', flush=True)
     trio.run(_follow, follower)
@@ -90,7 +93,8 @@ async def _keep_up(follower: Follower, stop: trio.Event) -> None:
 
 
 async def _stop_at_signal(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*STOPPING) as signals:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         async for _ in signals:
             stop.set()
 

@@ -34,6 +34,8 @@ class Pulse:
         self.rewinds = 0
         self.retries = 0
         self.error = ""
+        self.journals: tuple[JournalStatus, ...] = ()
+        """As it was said last."""
 
     def took(self, events: int, rows: int, behind_s: float) -> None:
         """The sink has a batch more, whose last event is so old."""
@@ -57,6 +59,7 @@ class Pulse:
         if now - when >= 1.0:
             rate = (self.events - events) / (now - when)
             self._rate = (now, self.events, rate)
+        self.journals = tuple(self._journal(feed) for feed in feeds)
         write_status(
             self.data,
             Status(
@@ -65,7 +68,7 @@ class Pulse:
                 pid=os.getpid(),
                 state=state,
                 lineage=feeds[0].lineage if feeds else "",
-                journals=tuple(self._journal(feed) for feed in feeds),
+                journals=self.journals,
                 events=self.events,
                 rows=self.rows,
                 events_per_s=round(rate, 1),

@@ -47,6 +47,7 @@ class Runner:
         events_max: int = EVENTS_MAX,
         backoff_max_s: float = BACKOFF_MAX_S,
         shadow: bool = False,
+        on_batch: Callable[[Batch], None] | None = None,
         say: Say = lambda _sentence: None,
     ) -> None:
         """`shadow`: of a rebuild, which keeps a status and a lock of its own."""
@@ -55,6 +56,7 @@ class Runner:
         self._projection = projection
         self._backoff_max_s = backoff_max_s
         self._say = say
+        self._on_batch = on_batch
         self._stop = threading.Event()
         self._lock = WriterLock(lock_path(data, name, partition))
         self.parking = Parking(parked_path(data, name, partition))
@@ -132,11 +134,13 @@ class Runner:
                 self._rewind(feed, found)
 
     def _take_place(self) -> None:
-        """Become the writer and stand where the sink stands."""
-        if isinstance(self._projection, Fencing):
-            self._projection.claim(self._feeds[0].lineage)
+        """Stand where the sink stands, and only then, when it is a place of this journal, become its writer."""
         for feed in self._feeds:
             self._seek(feed, self._projection.offset(feed.journal))
+        if isinstance(self._projection, Fencing):
+            self._projection.claim(self._feeds[0].lineage)
+            for feed in self._feeds:  # the writer before may have gone on until now
+                self._seek(feed, self._projection.offset(feed.journal))
 
     def _seek(self, feed: Feed, offset: Offset | None) -> None:
         feed.seek(offset, self._folded)
@@ -173,6 +177,8 @@ class Runner:
     def _took(self, feed: Feed, batch: Batch) -> None:
         self.pulse.took(batch.events, len(batch.rows), seconds_behind(batch.recorded_at_ns))
         self.pulse.stands(feed)
+        if self._on_batch is not None:
+            self._on_batch(batch)
 
     def _rewind(self, feed: Feed, found: Offset | None) -> None:
         self.pulse.rewinds += 1

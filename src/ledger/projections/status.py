@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Any, Final, Literal, final
 
 import msgspec
 
@@ -101,6 +101,30 @@ def read_all(data: Path) -> list[Status]:
     """Every projection that ever ran on this data directory, by name."""
     found = sorted(folder_of(data).glob("*.status.json"))
     return [msgspec.json.decode(path.read_bytes(), type=Status) for path in found]
+
+
+def status_rows(data: Path) -> list[dict[str, Any]]:
+    """A row for each journal of each projection, for the query door and tables."""
+    return [
+        {
+            "projection": status.name,
+            "partition": status.partition,
+            "state": status.state if status.alive or status.state in ("ended", "refused") else "gone",
+            "journal": each.journal,
+            "seq": each.seq,
+            "head": each.head,
+            "lag_events": each.lag_events,
+            "lag_s": each.lag_s,
+            "events_per_s": status.events_per_s,
+            "parked": status.parked,
+            "rewinds": status.rewinds,
+            "retries": status.retries,
+            "pid": status.pid,
+            "error": status.error,
+        }
+        for status in read_all(data)
+        for each in status.journals
+    ]
 
 
 def _exists(pid: int) -> bool:
