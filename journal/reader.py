@@ -46,6 +46,15 @@ def state_of(head):
     return head["epoch"], head["seq"], bytes.fromhex(head["chain"]), head["recorded_at_ns"]
 
 
+def check_base(directory, manifest):
+    """A journal that does not begin at genesis begins with the whole state at its origin, a file named by its hash."""
+    base = manifest.get("base")
+    need((base is None) == (manifest["origin"]["seq"] == 0), f"{directory}: origin and base do not agree")
+    if base is not None:
+        path = directory / "base" / base["file"]
+        need(blake2b_256(path.read_bytes()).hex() == base["hash"], f"{path}: not what the manifest names")
+
+
 def frames_of(path):
     sealed = path.with_suffix(".json").exists()
     need(path.stat().st_size >= 8192, f"{path}: truncated")
@@ -133,6 +142,7 @@ def read_partition(directory, data_lineage, wal_too, show):
     manifest = json.loads((directory / "manifest.json").read_text())
     need(manifest["lineage"] == data_lineage, f"{directory}: another lineage")
     name = manifest["journal"], manifest["partition"]
+    check_base(directory, manifest)
     state, events = origin_of(manifest), 0
     wal = wal_of(directory, manifest) if wal_too else {}
     wal = {key: found for key, found in wal.items() if key[0] > state[1]}

@@ -20,12 +20,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.fold", "ledger.views"),
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
-    ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio", "ledger.children"),
+    ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio", "ledger.children", "ledger.signing"),
 )
 """Imports go down only, never sideways. The lowest line are small foundations that any layer may use: the roots of
 all errors, the names of sockets, and the one bridge from pyzmq to trio. `views` makes rows of states for whoever shows
 them, and stands beside `fold`, which it does not know."""
 SIDEWAYS: dict[tuple[str, str], str] = {
+    ("ledger.signing", "ledger.errors"): "a key that cannot be read is Rejected",
     ("ledger.endpoints", "ledger.errors"): "an endpoint that cannot be read is Rejected",
     ("ledger.zmq_trio", "ledger.errors"): "a socket that cannot be bound is Rejected",
 }

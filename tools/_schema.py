@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from ledger.codec import TAGS, UPCASTERS
+from ledger.codec import TAGS
+from ledger.domain.old_events import UPCASTERS
 from ledger.domain.units import unit_of
 
 GENERATED = "by tools/schema; do not edit"

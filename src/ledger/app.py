@@ -55,6 +55,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         risk=risk_at_birth(settings),
         times=time_rules(settings),
         require_confirmation=settings.recovery.require_confirmation,
+        passivates=settings.recovery.follower,
+        index_lag_max=settings.persistence.index_max_lag_events if settings.recovery.follower else 0,
     )
 
 
@@ -97,13 +99,18 @@ class Ledger:
         directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
         heads = None
         try:
-            heads = await self._serve(directory, on_ready)
+            async with trio.open_nursery() as beside:
+                heads = await self._serve(directory, on_ready, beside)
+                # After the engine: what the children still do is at the journal's end.
+                beside.cancel_scope.cancel()
         finally:
             directory.close(heads)
             self._context.destroy(linger=0)
         return 0 if heads is not None else 1
 
-    async def _serve(self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None]) -> Any:
+    async def _serve(
+        self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None], beside: trio.Nursery
+    ) -> Any:
         doors = self._settings.doors
         # Ports first: a busy one is told before a long recovery.
         bound = ingress.bind_doors(
@@ -148,7 +155,7 @@ class Ledger:
                 serving = await self._open_doors(nursery, bound, engine, stream)
                 engine.projections = functools.partial(status_rows, self._data)
                 self._announce(directory, engine, on_ready)
-                nursery.start_soon(run_children, self._children)
+                beside.start_soon(run_children, self._children)
                 await self._stop.wait()
                 with trio.move_on_after(DRAIN_S):
                     for door in serving:
@@ -207,9 +214,8 @@ class Ledger:
     ) -> None:
         directory.announce(engine.endpoints["commands"])
         write_endpoints(self._data, directory.lineage, engine.endpoints)
-        for name, recovered in engine.recovered.items():
-            rate = f", {recovered.events / recovered.seconds:,.0f}/s" if recovered.events > 10_000 else ""
-            self._say(f"recovered {recovered.events:,} {name} events in {recovered.seconds:.2f} s{rate}")
+        for sentence in engine.start_report:
+            self._say(sentence)
         on_ready(
             {
                 "lineage": directory.lineage,

@@ -1,12 +1,11 @@
 """Events to and from the bytes of a frame, states to the bytes of a digest; tags and upcasters.
 
 A payload is one msgpack array of events, each an array whose first element is its tag. A tag is an event type in one
-schema version: a field may be added at its end with a default, anything else is a new tag and an upcaster here.
+schema version: a field may be added at its end with a default, anything else is a new tag and an upcaster in domain/old_events.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -14,12 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from ledger.domain.events import EVENTS, Event
-
-UPCASTERS: Final[dict[type[Struct], Callable[[Any], Event]]] = {}
-"""Old event types, still decoded, and the function that makes the newest of each. Empty until a type changes."""
+from ledger.domain.old_events import UPCASTERS, OldEvent
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Event])
+_decoder_of_all: Final = msgspec.msgpack.Decoder(list[Event | OldEvent])
 _canonical: Final = msgspec.msgpack.Encoder(order="deterministic")
 _INT64_MIN: Final = -(2**63)
 _UINT64_MAX: Final = 2**64 - 1
@@ -35,10 +33,16 @@ def encode_events(events: list[Event]) -> bytes:
 
 def decode_events(payload: bytes) -> list[Event]:
     """The events of a payload, upcast to the newest types; raises msgspec.MsgspecError where it is none."""
-    events = _decoder.decode(payload)
-    if UPCASTERS:
-        return [UPCASTERS[type(event)](event) if type(event) in UPCASTERS else event for event in events]
-    return events
+    try:
+        return _decoder.decode(payload)
+    except msgspec.ValidationError:  # a tag of an old type: so frames of today pay nothing for the old ones
+        return [_upcast(event) for event in _decoder_of_all.decode(payload)]
+
+
+def _upcast(event: Any) -> Event:
+    kind: type[Any] = type(event)  # type: ignore[reportUnknownVariableType]
+    upcaster = UPCASTERS.get(kind)
+    return event if upcaster is None else upcaster(event)
 
 
 def encode_message(message: Struct) -> bytes:

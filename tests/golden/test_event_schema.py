@@ -11,6 +11,7 @@ import msgspec
 
 from ledger.codec import encode_events
 from ledger.domain.events import EVENTS, FactResumed
+from ledger.domain.old_events import UPCASTERS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "journal" / "schema"
@@ -25,7 +26,7 @@ def test_the_descriptions_are_up_to_date() -> None:
 
 def test_each_event_has_its_own_tag_and_file() -> None:
     tags = [kind.__struct_config__.tag for kind in EVENTS]
-    assert len(set(tags)) == len(tags) == len(list(SCHEMA.glob("*.json")))
+    assert len(set(tags)) == len(tags) == len(list(SCHEMA.glob("*.json"))) - len(UPCASTERS)
     assert sorted(tags) == tags, "EVENTS is in tag order"
 
 

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ledger.codec import decode_events
 from ledger.domain.events import EVENTS
+from ledger.domain.old_events import UPCASTERS, StrategyNamed
 from ledger.journal import verify
 from running_engine import START_NS, Clock, Ids, running
 
@@ -96,3 +99,35 @@ def test_the_newest_one_holds_every_event_type_and_stays_small() -> None:
     held = {kind for its in wanted["journals"].values() for kind in its["kinds"]}
     assert held == {kind.__name__ for kind in EVENTS} - NOT_HELD
     assert sum(path.stat().st_size for path in FORMATS[-1].rglob("*")) < 1_000_000
+
+
+def test_old_events_make_the_same_state_as_those_that_took_their_place() -> None:
+    """I-7: an upcast journal folds to the state of one that was written by today's types."""
+    old = stored(ROOT / "journal" / "golden" / "format-1-old-events")
+    new = stored(ROOT / "journal" / "golden" / "format-1")
+    assert old["journals"]["trading"]["digest"] == new["journals"]["trading"]["digest"]
+    assert old["journals"]["trading"]["chain"] != new["journals"]["trading"]["chain"]
+    assert old["rows"] == new["rows"]
+
+
+def test_the_golden_journals_hold_an_event_of_every_old_type(tmp_path: Path) -> None:
+    old = shutil.copytree(ROOT / "journal" / "golden" / "format-1-old-events", tmp_path / "old")
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "journal" / "reader.py"),
+            str(old),
+            "--events",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tags = {json.loads(line)["event"][0] for line in done.stdout.splitlines()[:-1]}
+    assert {kind.__struct_config__.tag for kind in UPCASTERS} <= tags
+    assert UPCASTERS.keys() == {StrategyNamed}
+
+
+def test_what_is_no_event_of_any_version_is_not_decoded() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        decode_events(msgspec.msgpack.encode([[119, "a"]]))

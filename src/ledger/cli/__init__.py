@@ -29,15 +29,15 @@ COMMANDS: Final = {
     "show": "head, orders, fills, positions, book and everything else that can be asked",
     "replay": "fold a journal again, offline",
     "verify": "check a journal, offline; changes nothing",
+    "at": "orders, positions and books as they were at a time or a place",
+    "attest": "sign what the journal holds, so that a later rewrite can be proved",
+    "journal": "list, print, export, copy and cut what is on disk",
     "config": "check, explain and adopt configurations",
     "projections": "how far each projection is; audit, rebuild, switch and roll back",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
 PLANNED: Final = (
-    "at",
-    "attest",
-    "journal",
     "resume",
     "keys",
     "engine",

@@ -11,13 +11,19 @@ from ledger.projections import registry
 
 
 def children_of(settings: Settings, data: Path, config: Path | None, sets: Sequence[str]) -> list[ChildSpec]:
-    """The children that the configuration asks for, none by default. Raises Rejected."""
+    """The children that the configuration asks for, by default a follower of each partition. Raises Rejected."""
     words = ["--data", str(data)]
     if config is not None:
         words += ["--config", str(config.absolute())]
     for text in sets:
         words += ["--set", text]
-    return [
+    followers = [
+        ChildSpec(
+            f"follower/{partition}", ("project", "follower", "--partition", str(partition), *words), nice=10
+        )
+        for partition in range(settings.engine.partitions if settings.recovery.follower else 0)
+    ]
+    return followers + [
         ChildSpec(f"{name}/{partition}", ("project", name, "--partition", str(partition), *words), nice=5)
         for name in registry.enabled(settings)
         for partition in range(settings.engine.partitions)

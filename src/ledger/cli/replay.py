@@ -41,7 +41,7 @@ def replay_command(
     """Replay the journal up to its head, a place or a time; the digest equals the engine's at the same place."""
     directory = data_directory(data, config, sets)
     ends = dict(_ends(to_seq or ()))
-    until_ns = _time_ns(to_time) if to_time else None
+    until_ns = time_ns(to_time, "--to-time") if to_time else None
     replayed = replay_all(directory, ends, until_ns)
     row = state_row(directory, replayed)
     events = sum(each.events for each in replayed.values())
@@ -75,11 +75,12 @@ def _ends(places: Any) -> list[tuple[tuple[str, int], int]]:
     return ends
 
 
-def _time_ns(text: str) -> int:
+def time_ns(text: str, name: str) -> int:
+    """Nanoseconds of an ISO time; `name` is what the refusal calls it. Raises Rejected."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Rejected(f"--to-time {text!r} is not an ISO time such as 2026-11-25T14:30:00Z") from None
+        raise Rejected(f"{name} {text!r} is not an ISO time such as 2026-11-25T14:30:00Z") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import trio
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from ledger.app import Ledger, ready_line
 from ledger.cli.beside import children_of
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.config import load
+from ledger.engine.lineage import begin_lineage
 from ledger.errors import Rejected
 from ledger.journal import StorageError
 
@@ -21,7 +22,15 @@ app = App(name="serve", help="Run a ledger: journal, doors, publications.")
 
 
 @app.default
-def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) -> int:
+def serve(
+    *,
+    config: ConfigFile = None,
+    data: Data = None,
+    sets: Sets = None,
+    new_lineage: Annotated[
+        bool, Parameter(name="--new-lineage", help="Continue a copy as a journal of its own.", negative=())
+    ] = False,
+) -> int:
     """Run a ledger until SIGINT or SIGTERM. Prints one line, `ready {json}`, when it takes commands.
 
     A second serve on the same data, another format, a busy port or a read-only disk is refused in one line, exit 2.
@@ -30,6 +39,8 @@ def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) ->
     for notice in loaded.notices:
         say(f"notice: {notice}")
     directory = data.absolute() if data is not None else loaded.data
+    if new_lineage:
+        say(f"new lineage {begin_lineage(directory)}")
     children = children_of(loaded.settings, directory, config, sets or ())
     try:
         return trio.run(Ledger(loaded.settings, directory, say, children).serve, _print_ready)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from ledger.cli.attestation import check_against
 from ledger.cli.exits import DIFFERENCE
 from ledger.cli.options import ConfigFile, Json, Sets, data_directory
 from ledger.cli.output import print_json
-from ledger.cli.replay import progress, replay_all, state_row
-from ledger.journal import Report, verify
+from ledger.cli.replay import progress
+from ledger.cli.verify_beside import run_beside, verify_whole
+from ledger.journal import Report
 
 app = App(name="verify", help="Verify a journal, a partition of it or one segment file.")
 
@@ -25,14 +28,23 @@ def verify_command(
     /,
     *,
     data: Annotated[Path | None, Parameter(name="--data", help="The same as PATH.")] = None,
+    against: Annotated[
+        list[Path] | None,
+        Parameter(
+            name="--against", help="An attestation that must still be true; may be repeated.", negative=()
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None, Parameter(name="--public-key", help="Whose attestations are meant: a PEM file.")
+    ] = None,
     config: ConfigFile = None,
     sets: Sets = None,
     as_json: Json = False,
 ) -> int:
     """Check hashes, chain, sequence, manifests; beside a running ledger, up to its head. Exit 1 if anything is wrong."""
     directory = data_directory(path or data, config, sets)
-    report = verify(directory, progress("verifying bytes"))
-    state = _state(directory) if report.ok else {}
+    found, state = run_beside(verify_whole, str(directory), progress("verifying bytes"))
+    report = _with_attestations(found, directory, against or (), public_key)
     journals = _journals(report, state)
     problems = [
         {"file": it.file, "place": it.place, "what": it.what, "next": it.next} for it in report.problems
@@ -62,9 +74,20 @@ def verify_command(
     return 0 if report.ok else DIFFERENCE
 
 
-def _state(directory: Path) -> dict[str, Any]:
-    """Of a whole data directory, also what its events make: they can all be decoded and applied."""
-    return state_row(directory, replay_all(directory, {})) if (directory / "trading").is_dir() else {}
+def _with_attestations(
+    report: Report, directory: Path, files: Sequence[Path], public_key: Path | None
+) -> Report:
+    """The report with what each statement convicts the journal of. Raises Rejected where one is no statement."""
+    problems, notices = list(report.problems), list(report.notices)
+    for file in files:
+        wrong, said = check_against(directory, file, public_key)
+        problems += wrong
+        if not wrong:
+            whose = f"key {said['key']}" + (
+                "" if public_key else ", which nobody vouched for: see --public-key"
+            )
+            notices.append(f"holds everything attested at {said['attested_at']} by {whose}")
+    return Report(problems, notices, report.heads)
 
 
 def _journals(report: Report, state: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

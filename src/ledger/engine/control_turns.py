@@ -82,6 +82,11 @@ class ControlTurns:
         self._partition = partition
         self._scans: dict[int, _Scan] = {}
 
+    @property
+    def is_scanning(self) -> bool:
+        """Whether a mass cancel walks over the orders in memory: none of them may leave it."""
+        return bool(self._scans)
+
     def table(self) -> dict[type, Callable[[Any], Any]]:
         """What decides each command."""
         return {

@@ -24,13 +24,16 @@ from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
+from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
-from ledger.engine.recovery import Replayed, first_seq_of_start, replay
+from ledger.engine.recovery import first_seq_of_start, recover
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
+from ledger.engine.start_report import Found, last_run, sentences
 from ledger.engine.timers import CHUNK, TimerDue, Timers
-from ledger.fold import MarketFold, TradingFold
+from ledger.errors import Corrupt, Unavailable
+from ledger.fold import MarketFold, Restarted, TradingFold
 from ledger.journal import (
     Commit,
     DataDirectory,
@@ -72,7 +75,7 @@ class Engine:
         self.projections: Callable[[], list[Row]] = list
         """What the projections beside this engine say of themselves; given by whoever runs them."""
         """The doors, by name; set by the owner before `run`, told to whoever asks."""
-        self.recovered: dict[str, Replayed] = {}
+        self.recovered: dict[str, Restarted] = {}
         self._publisher = publisher
         self._clock = clock
         self._commit_of = commit_of
@@ -83,6 +86,7 @@ class Engine:
         self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
         """Told each trading frame once it is durable: (first seq, recorded_at_ns, events)."""
         self._sent: dict[str, deque[tuple[int, int, list[Any], list[tuple[int, PositionState]]]]] = {}
+        self.passivation: EnginePassivation | None = None
         self._failed: Exception | None = None
         self._stopped = trio.Event()
         self._ended = trio.Event()
@@ -98,9 +102,15 @@ class Engine:
         Raises Corrupt, StorageError.
         """
         heads = {name: self._open_commit(name) for name in ("trading", "market")}
-        for name in heads:
-            self.recovered[name] = replay(self.directory.path, name, self.number, entities=self._entities)
-        trading, market = self.recovered["trading"].fold, self.recovered["market"].fold
+        uses = self.settings.passivates
+        directories = {name: self.directory.journal(name, self.number) for name in heads}
+        how = Found(last_run(directories, heads), self._clock())
+        found = recover(
+            self.directory.path, self.number, entities=self._entities, passivates=uses, use_index=uses
+        )
+        self.recovered = {"trading": found.trading, "market": found.market}
+        self._start_report = list(sentences(self.recovered, how, found.why_no_index, uses_snapshots=uses))
+        trading, market = found.trading.fold, found.market.fold
         assert isinstance(trading, TradingFold)
         assert isinstance(market, MarketFold)
         epoch = max(head.epoch for head in heads.values()) + 1
@@ -141,6 +151,15 @@ class Engine:
             writer = self._start_writer(name, commit, token)
             self._writers[name] = writer
             opened[name].attach(writer, on_full=self.dispatcher.pause)
+        if uses:
+            self.passivation = EnginePassivation(
+                self.directory.path,
+                self.partition,
+                self.open_trading,
+                found,
+                self.settings.index_lag_max,
+                self._fail,
+            )
         self._begin_epoch(heads["market"])
 
     def _open_commit(self, name: str) -> Head:
@@ -209,11 +228,15 @@ class Engine:
 
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1
+        if self.passivation is not None and isinstance(error, (Corrupt, Unavailable)):
+            self.passivation.failed(error)  # only the index is read within a turn
         return self.partition.fault(message, error)
 
     # ---- frames --------------------------------------------------------------------------------------------
 
     def _after_batch(self) -> None:
+        if self.passivation is not None:
+            self.passivation.release()
         if self._failed is not None:
             return
         resumption = self.partition.facts.resumption
@@ -312,7 +335,10 @@ class Engine:
         for journal in (self.open_trading, self.open_market):
             journal.stop()
         try:
-            trading, market = refold(self.directory.path, self.open_trading, self.open_market, self.number)
+            sound = self.passivation is not None and not self.passivation.damaged
+            trading, market = refold(
+                self.directory.path, self.open_trading, self.open_market, self.number, use_index=sound
+            )
         except Exception as unreadable:
             self.partition.unreadable = f"the journal has stopped and cannot be read: {unreadable}"
         else:
@@ -328,6 +354,11 @@ class Engine:
         return [commit.torn_end for commit in self._commits.values() if commit.torn_end]
 
     @property
+    def start_report(self) -> list[str]:
+        """What this start found, in sentences for people."""
+        return self._start_report
+
+    @property
     def failed(self) -> Exception | None:
         """The error that ended the writing, or None."""
         return self._failed
@@ -338,6 +369,8 @@ class Engine:
             nursery.start_soon(self._check_readers)
             if self._reserve is not None:
                 nursery.start_soon(watch_space, self._reserve, self.partition, self._fail)
+            if self.passivation is not None:
+                nursery.start_soon(self.passivation.run)
             nursery.start_soon(self.timers.run)
             await self.wait_durable()
             task_status.started()
@@ -398,6 +431,8 @@ class Engine:
         )
         for commit in self._commits.values():
             commit.close()
+        if self.passivation is not None:
+            self.passivation.close()
         return heads
 
     def _doors(self) -> list[Row]:

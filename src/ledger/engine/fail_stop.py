@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.engine.open_frame import OpenJournal
-from ledger.engine.recovery import replay
+from ledger.engine.recovery import recover
 from ledger.fold import MarketFold, TradingFold
 
 
 def refold(
-    data: Path, open_trading: OpenJournal, open_market: OpenJournal, partition: int
+    data: Path,
+    open_trading: OpenJournal,
+    open_market: OpenJournal,
+    partition: int,
+    *,
+    use_index: bool = False,
 ) -> tuple[TradingFold, MarketFold]:
     """Both folds at their durable heads, settled or not, and not beyond: what a failed sync left may yet be gone.
 
     Raises Corrupt, StorageError, Unavailable where the journal cannot even be read.
     """
-    trading = replay(data, "trading", partition, to_seq=open_trading.durable_seq, wal=True).fold
-    market = replay(data, "market", partition, to_seq=open_market.durable_seq).fold
+    ends = {"trading": open_trading.durable_seq, "market": open_market.durable_seq}
+    found = recover(data, partition, passivates=use_index, use_index=use_index, wal=True, ends=ends)
+    trading, market = found.trading.fold, found.market.fold
     assert isinstance(trading, TradingFold)
     assert isinstance(market, MarketFold)
     return trading, market

@@ -50,6 +50,8 @@ from ledger.wire import (
 )
 
 NO_SCALES: Final = (0, 0)
+RETRY_MS: Final = 1000
+"""When a sender may try again that found the index behind."""
 
 
 @final
@@ -92,6 +94,8 @@ class Partition:
         """Why nothing more is taken; "" while all is well."""
         self.space_low = ""
         """Why no new orders are taken; "" while the disk has room."""
+        self.index_behind = ""
+        """Why no new orders are taken for now: memory would grow; "" while the index follows."""
         self.unreadable = ""
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
@@ -173,8 +177,8 @@ class Partition:
             return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
-        if self.space_low and type(command) is SubmitOrder:
-            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
+        if type(command) is SubmitOrder and (self.space_low or self.index_behind):
+            return self._no_room(command_id)
         context = self.context
         now = context.now_ns = self.open_trading.now()
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
@@ -258,6 +262,11 @@ class Partition:
 
     def _unwritable(self, command_id: bytes) -> Refused:
         return Refused(command_id, Code.JOURNAL_READ_ONLY, self.read_only)
+
+    def _no_room(self, command_id: bytes) -> Refused:
+        if self.space_low:
+            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
+        return Refused(command_id, Code.OVERLOADED, self.index_behind, RETRY_MS)
 
     def is_quarantined(self) -> bool:
         """Whether the entity whose turn runs was set aside after a fault."""

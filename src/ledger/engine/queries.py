@@ -12,7 +12,7 @@ from ledger.domain.calendars import ALWAYS
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
 from ledger.engine import control_views, operation_rows
-from ledger.fold import MarketFold, TradingFold
+from ledger.fold import MarketFold, TradingFold, known_fills, known_orders
 from ledger.views import Row
 from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id, show_place
 
@@ -82,7 +82,7 @@ class Views:
         client_order_id = filters.get("client_order_id")
         if status and status not in OrderStatus.__members__:
             raise BadQuery(f"status {status[:50]!r} is none of {', '.join(OrderStatus.__members__)}")
-        for key, state in self.trading.orders.states.items():
+        for key, state in known_orders(self.trading, only_open=only_open):
             if symbol and key[0] != symbol:
                 continue
             if strategy and state.terms.strategy_id != strategy:
@@ -99,14 +99,14 @@ class Views:
         _known(filters, "order_id", "symbol", "client_order_id")
         if "order_id" in filters:
             try:
-                key = self.trading.order_of_number.states.get(parse_order_id(filters["order_id"]))
+                key = self.trading.order_of_number.get(parse_order_id(filters["order_id"]))
             except ValueError as error:
                 raise BadQuery(str(error)) from None
         elif "symbol" in filters and "client_order_id" in filters:
             key = self.trading.find_order(filters["symbol"], filters["client_order_id"])
         else:
             raise BadQuery("order needs order_id, or symbol and client_order_id")
-        state = self.trading.orders.states.get(key) if key is not None else None
+        state = self.trading.orders.get(key) if key is not None else None
         return [] if key is None or state is None else [views.order_row(state, self._instrument(key[0]))]
 
     def _fills(self, filters: dict[str, str]) -> Iterator[Row]:
@@ -116,7 +116,7 @@ class Views:
             filters.get("symbol"),
             filters.get("client_order_id"),
         )
-        for key, state in self.trading.fills.states.items():
+        for key, state in known_fills(self.trading):
             if state.standing is FillStanding.ALIAS:
                 continue
             if (symbol and key[2] != symbol) or (strategy and state.strategy_id != strategy):

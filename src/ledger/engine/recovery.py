@@ -1,6 +1,7 @@
-"""Recovery is replay: fold a journal from its first frame; and the seqs with which a new start goes on.
+"""Recovery is replay: of a whole journal, or of what follows a snapshot; and the seqs with which a new start goes on.
 
-Used by the engine at start, by `ledger replay`, and by every command that looks at a ledger that does not run.
+`recover` is the engine's start; `replay` is what proves it: it reads nothing but the journal. `ledger replay` uses it,
+and every command that looks at a ledger that does not run.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ import msgspec
 from msgspec import Struct
 
 import actors
-from ledger.codec import decode_events
-from ledger.errors import Corrupt
-from ledger.fold import MarketFold, TradingFold
-from ledger.journal import Frame, Head, JournalReader, open_readonly, place_text
+from ledger.fold import (
+    MarketFold,
+    Restarted,
+    TradingFold,
+    apply_frame,
+    before_base,
+    check_stopped,
+    load_base,
+    open_index,
+    restart,
+)
+from ledger.journal import Head, IndexFile, JournalReader
 
 EPOCH_LEAP: Final = 2**24
 """How far above the last durable market seq a start begins: more than can ever be published and not yet synced."""
@@ -42,37 +51,48 @@ def first_seq_of_start(journal: str, head: Head) -> int:
     return head.seq + 1
 
 
-def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file: str) -> int:
-    """Fold one frame's events up to `to_seq`; how many. Raises Corrupt where they cannot be decoded or applied."""
-    seq = frame.first_seq
-    try:
-        events = decode_events(frame.payload)
-        apply, now = fold.apply, frame.recorded_at_ns
-        for event in events[: to_seq - seq + 1]:
-            apply(seq, now, event)
-            seq += 1
-    except Exception as error:
-        fold.entities.discard()
-        name = "trading" if isinstance(fold, TradingFold) else "market"
-        what = f"the event cannot be {'decoded' if isinstance(error, msgspec.MsgspecError) else 'applied'}: {error!r}"
-        hint = "keep the journal as it is; run the version of ledger that wrote it, and report this line"
-        raise Corrupt(file, place_text(name, fold.partition, seq), what, hint) from error
-    fold.entities.install()
-    return seq - frame.first_seq
+@final
+class Recovered(Struct, frozen=True):
+    """Both folds of a partition at their heads."""
+
+    trading: Restarted
+    market: Restarted
+    index: IndexFile | None
+    """Open; None where there is none that can be used."""
+    why_no_index: str
 
 
-def _check_stopped(reader: JournalReader, end: Head) -> None:
-    """Raises Corrupt for a journal that is shorter than at its last clean stop: its end is missing."""
-    directory = reader.directory
-    if directory.stopped is None or end.seq >= directory.stopped.seq:
-        return
-    name, number = directory.journal, directory.partition
-    raise Corrupt(
-        str(directory.path),
-        place_text(name, number, directory.stopped.seq),
-        f"the last clean stop was there, the journal ends at {end.seq}",
-        "put the segment back from a copy, then: ledger verify",
+def recover(
+    data: Path,
+    partition: int,
+    *,
+    entities: actors.Entities | None = None,
+    passivates: bool = True,
+    use_index: bool = True,
+    wal: bool | None = None,
+    ends: dict[str, int] | None = None,
+) -> Recovered:
+    """The state at the heads, or at `ends` by journal, from snapshots and the index as far as they can be used.
+
+    Raises Corrupt, StorageError, Unavailable.
+    """
+    index, why = None, "it is not to be used"
+    if use_index:
+        with JournalReader(data, "trading", partition, wal=wal) as reader:
+            index, _, why = open_index(data, partition, reader, reader.head())
+    to = ends or {}
+    trading = restart(
+        data,
+        "trading",
+        partition,
+        index=index,
+        passivates=passivates,
+        entities=entities,
+        wal=wal,
+        to_seq=to.get("trading"),
     )
+    market = restart(data, "market", partition, entities=entities, to_seq=to.get("market"))
+    return Recovered(trading, market, index, why)
 
 
 def replay(
@@ -86,7 +106,7 @@ def replay(
     wal: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
-    """Fold a journal from its first event up to `to_seq`, or up to the last frame recorded at or before a time.
+    """Fold a journal from its first event, or from its base, up to `to_seq`, or up to the last frame recorded at or before a time.
 
     Reads beside a running engine, too, then up to the settled head (`wal`: see JournalReader).
     `on_progress(seq, head_seq)` is called once per frame. Raises Corrupt.
@@ -96,9 +116,12 @@ def replay(
     events = 0
     begun = time.perf_counter()
     with JournalReader(data, journal, partition, wal=wal) as reader:
-        head = open_readonly(data).journal(journal, partition).origin
+        head = reader.directory.origin
+        if last < head.seq:
+            raise before_base(reader.directory, last)
+        load_base(reader.directory, fold, check_digest=True)
         end = reader.head()
-        _check_stopped(reader, end)
+        check_stopped(reader, end)
         for frame in reader.frames():
             if frame.first_seq > last or (to_time_ns is not None and frame.recorded_at_ns > to_time_ns):
                 break

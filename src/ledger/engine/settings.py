@@ -55,6 +55,10 @@ class EngineSettings(Struct, frozen=True):
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
     """Of each of the two files of the wal."""
+    passivates: bool = False
+    """Whether snapshots and the index of a follower are used, and closed orders leave memory."""
+    index_lag_max: int = 0
+    """Events that the index may be behind before new orders wait; 0 is no limit."""
 
     def started(self, epoch: int, version: str) -> EngineStarted:
         """The first event of a start: the settings that change outcomes, so that replay reads no configuration."""

@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, final
-from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from ledger.codec import decode_events
-from ledger.domain.commands import Command
 from ledger.domain.events import (
     AnomalyRecorded,
     CommandRejected,
@@ -27,7 +24,6 @@ from ledger.domain.events import (
     OrderFilled,
     PositionRestated,
 )
-from ledger.domain.facts import Fact
 from ledger.domain.operator_events import (
     EntityReleased,
     PositionAdjusted,
@@ -35,18 +31,15 @@ from ledger.domain.operator_events import (
     TimerFired,
     TradingDayRolled,
 )
+from ledger.engine.event_text import said_in, shown_event
 from ledger.errors import Rejected
-from ledger.fold import OrderKey, TradingFold
-from ledger.journal import JournalReader
+from ledger.fold import OrderKey, TradingFold, load_base
+from ledger.journal import JournalReader, open_readonly
 from ledger.views import Row, order_row, position_row
-from ledger.wire import parse_order_id, show, show_place
+from ledger.wire import parse_order_id, show_place
 
-NO_SCALES: Final = (0, 0)
 _UNCHANGING: Final = frozenset(("version", "updated_at_ns", "created_at_ns", "opened_at_ns"))
 """Columns that every record changes, or that none does: they explain nothing."""
-_LINES_MAX: Final = 200
-"""A quoted input is cut after so many characters."""
-_input: Final = msgspec.msgpack.Decoder(Command | Fact)
 
 
 @final
@@ -100,10 +93,17 @@ def _events(data: Path, partition: int) -> Iterator[tuple[int, int, Any]]:
 
 
 def _folded(data: Path, partition: int) -> TradingFold:
-    fold = TradingFold(partition)
+    fold = _begun(data, partition)
     for seq, now, event in _events(data, partition):
         fold.apply(seq, now, event)
         fold.entities.install()
+    return fold
+
+
+def _begun(data: Path, partition: int) -> TradingFold:
+    """What the oldest kept event finds: nothing, or the base."""
+    fold = TradingFold(partition)
+    load_base(open_readonly(data).journal("trading", partition), fold)
     return fold
 
 
@@ -134,7 +134,7 @@ def _ids_of(data: Path, partition: int, key: OrderKey) -> frozenset[str]:
 def _told(
     data: Path, partition: int, concerns: Callable[[Any], bool], row: Callable[[TradingFold], Row | None]
 ) -> Iterator[Reason]:
-    fold = TradingFold(partition)
+    fold = _begun(data, partition)
     numbered: set[int] = set()
     before = row(fold)
     for seq, now, event in _events(data, partition):
@@ -145,7 +145,7 @@ def _told(
         numbered.add(seq)
         after = row(fold)
         place = show_place("trading", partition, seq)
-        yield Reason(place, now, _shown(event, fold), _difference(before, after))
+        yield Reason(place, now, shown_event(event, fold.instruments.states), _difference(before, after))
         before = after
 
 
@@ -156,37 +156,6 @@ def _difference(before: Row | None, after: Row | None) -> dict[str, tuple[Any, A
         for name, value in new.items()
         if name not in _UNCHANGING and old.get(name) != value
     }
-
-
-def _shown(event: Any, fold: TradingFold) -> dict[str, Any]:
-    instrument = fold.instruments.states.get(getattr(event, "symbol", ""))
-    scales = NO_SCALES if instrument is None else (instrument.price_scale, instrument.qty_scale)
-    out = show(event, scales)
-    for name in ("command", "raw"):
-        if name in out:
-            out[name] = _quoted(getattr(event, name), fold)
-    if len(getattr(event, "command_id", b"")) == 16:
-        out["command_id"] = str(UUID(bytes=event.command_id))
-    return out
-
-
-def _quoted(raw: bytes, fold: TradingFold) -> str:
-    """An input that stands in the record as bytes: its JSON form."""
-    if raw[:1] == b"{":
-        return raw.decode("utf-8", "backslashreplace")[:_LINES_MAX]
-    said = _said(raw)
-    if said is None:
-        return raw.hex()[:_LINES_MAX]
-    instrument = fold.instruments.states.get(getattr(said, "symbol", ""))
-    scales = NO_SCALES if instrument is None else (instrument.price_scale, instrument.qty_scale)
-    return msgspec.json.encode(show(said, scales)).decode()[:_LINES_MAX]
-
-
-def _said(raw: bytes) -> Any:
-    try:
-        return _input.decode(raw) if raw[:1] != b"{" else msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return None
 
 
 # ---- what concerns what ----------------------------------------------------------------------------------------
@@ -203,7 +172,7 @@ def _concerns_order(key: OrderKey, ids: frozenset[str]) -> Callable[[Any], bool]
         if kind in (EngineFault, EntityQuarantined, EntityReleased):
             return event.kind == "order" and event.key == entity
         if kind is CommandRejected:
-            return _names(_said(event.command), symbol, ids)
+            return _names(said_in(event.command), symbol, ids)
         if getattr(event, "symbol", "") != symbol:
             return False
         named: str = getattr(event, "order", "")

@@ -5,21 +5,63 @@ every entity that the event concerns; `entities.install()` makes them current. T
 once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
 """
 
+from ledger.fold.base import BASE_SCHEMA, before_base, cut_base, load_base
+from ledger.fold.closed import (
+    HASHED,
+    KINDS,
+    ClosedStates,
+    is_closed,
+    item_bytes,
+    key_bytes,
+    listing_keys,
+    version_of,
+)
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
+from ledger.fold.fingerprint import fingerprint
+from ledger.fold.frames import apply_frame, check_stopped
+from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
+from ledger.fold.passivation import Passivation
+from ledger.fold.restart import Restarted, open_index, restart, why_not
+from ledger.fold.snapshots import dump_fold, load_fold
 from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
 __all__ = [
+    "BASE_SCHEMA",
+    "HASHED",
+    "KINDS",
     "BookKey",
+    "ClosedStates",
     "ControlFold",
     "MarketFold",
     "OrderKey",
     "Outcome",
+    "Passivation",
     "PositionKey",
+    "Restarted",
     "TradingFold",
+    "apply_frame",
+    "before_base",
+    "check_stopped",
+    "cut_base",
+    "dump_fold",
     "exposure_key",
+    "fills_of_position",
+    "fingerprint",
     "instrument_of",
+    "is_closed",
+    "item_bytes",
+    "key_bytes",
+    "known_fills",
+    "known_orders",
+    "listing_keys",
+    "load_base",
+    "load_fold",
+    "open_index",
     "position_kind",
+    "restart",
     "twin_key",
+    "version_of",
+    "why_not",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, final
 
 from msgspec import Struct
 
@@ -59,6 +60,9 @@ from ledger.fold.facts import Apply, SourceFacts
 from ledger.fold.instruments import instrument_of
 from ledger.fold.operations import OperationsFold
 
+if TYPE_CHECKING:
+    from ledger.fold.closed import ClosedStates
+
 OrderKey = tuple[str, str]
 """(symbol, the order's first client_order_id)."""
 PositionKey = tuple[str, str]
@@ -101,6 +105,10 @@ class TradingFold:
         self.changed_positions: list[tuple[int, PositionState]] = []
         """(seq, state) of every position changed since its owner last took them; for publication."""
         self.keeps_changes = False
+        self.away: dict[str, int] = {}
+        """How many entities of each kind are not in memory, but in the index."""
+        self.closed: ClosedStates | None = None
+        """Where those are found."""
         self._digest = Digest(
             (
                 self.instruments,
@@ -127,6 +135,24 @@ class TradingFold:
     def digest(self) -> int:
         """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
         return self._digest.value()
+
+    # ---- entities that leave memory (`passivation.py`) -----------------------------------------------------
+
+    def begin_digest(self, away: int, stores: Iterable[actors.Store[Any, Any]]) -> None:
+        """Entities of these stores come and go; `away` is the sum of those not in memory."""
+        self._digest.begin(away, stores)
+
+    def note_changed(self, kind: str, keys: set[Any]) -> None:
+        """Their store no longer tells that these changed."""
+        self._digest.note(kind, keys)
+
+    def entity_left(self, kind: str, key: Any, hash_: int) -> None:
+        """An entity with this hash left memory."""
+        self._digest.left(kind, key, hash_)
+
+    def entity_came_back(self, kind: str, key: Any, hash_: int) -> None:
+        """An entity with this hash is in memory again."""
+        self._digest.came_back(kind, key, hash_)
 
     def forget_from(self, seq: int) -> None:
         """A turn raised: drop what stands beside the entities of events that were never journaled, from `seq` on."""

@@ -4,9 +4,13 @@ It knows no order and no trio: bytes go in, durable numbered frames come out. Th
 journal/FORMAT.md. Nobody outside imports anything behind this door.
 """
 
+from ledger.journal.base import BASE_FORMAT, BaseHeader, base_path, fork_hash, read_base, write_base
 from ledger.journal.commit import Commit
+from ledger.journal.copying import PARENTS, CopyMark, copy_journal, read_mark
+from ledger.journal.cutting import begin_lineage, drop_segments, droppable
 from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
+from ledger.journal.findings import Problem, Report, VerifiedHead
 from ledger.journal.frame import (
     FORMAT,
     FRAME_BYTES_MAX,
@@ -22,54 +26,119 @@ from ledger.journal.frame import (
     key_of,
     place_text,
 )
+from ledger.journal.index import (
+    INDEX_FORMAT,
+    KEY_BYTES_MAX,
+    Entry,
+    IndexFile,
+    IndexOffset,
+    damage_of,
+    index_path,
+    mark_damaged,
+    pack_entry,
+    remove_index,
+    unpack_entry,
+)
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
+from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
+from ledger.journal.offsets import KnownOffset, note_offset, noted_offsets
 from ledger.journal.ownership import Owner, owner_of
 from ledger.journal.read import JournalReader
 from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
-from ledger.journal.segments import JournalDirectory
-from ledger.journal.verification import Problem, Report, VerifiedHead, verify
+from ledger.journal.segments import JournalDirectory, SegmentFile
+from ledger.journal.snapshot import (
+    SNAPSHOT_FORMAT,
+    SnapshotFile,
+    SnapshotHeader,
+    drop_snapshots,
+    list_snapshots,
+    read_snapshot,
+    snapshots_path,
+    write_snapshot,
+)
+from ledger.journal.verification import verify
 from ledger.journal.wal_commit import WalCommit
 from ledger.journal.wal_file import WAL_BYTES
 from ledger.journal.writer import UNSYNCED_BYTES_MAX, WriterThread
 
 __all__ = [
+    "BASE_FORMAT",
     "FORMAT",
     "FRAME_BYTES_MAX",
+    "INDEX_FORMAT",
     "JOURNALS",
+    "KEY_BYTES_MAX",
+    "PARENTS",
     "PAYLOAD_BYTES_MAX",
     "SEGMENT_BYTES_MAX",
+    "SNAPSHOT_FORMAT",
     "UNSYNCED_BYTES_MAX",
     "WAL_BYTES",
+    "BaseHeader",
+    "BaseRecord",
     "Commit",
+    "CopyMark",
     "Corrupt",
     "DataDirectory",
+    "Entry",
     "Frame",
     "FrameDraft",
     "Head",
+    "IndexFile",
+    "IndexOffset",
     "JournalDirectory",
     "JournalFull",
     "JournalReader",
+    "KnownOffset",
     "LmdbCommit",
     "Owner",
+    "ParentRecord",
     "Problem",
     "Refused",
     "Report",
     "Reserve",
+    "SegmentFile",
+    "SegmentManifest",
+    "SnapshotFile",
+    "SnapshotHeader",
     "Source",
     "StorageError",
     "VerifiedHead",
     "WalCommit",
     "WriterThread",
+    "base_path",
+    "begin_lineage",
     "chain_frame",
+    "copy_journal",
     "create_or_open",
+    "damage_of",
     "decode_frame",
+    "drop_segments",
+    "drop_snapshots",
+    "droppable",
     "encode_frame",
+    "fork_hash",
     "genesis",
+    "index_path",
     "key_of",
+    "list_snapshots",
+    "mark_damaged",
+    "note_offset",
+    "noted_offsets",
     "open_readonly",
     "owner_of",
+    "pack_entry",
     "partition_of",
     "place_text",
+    "read_base",
+    "read_mark",
+    "read_snapshot",
+    "remove_index",
+    "snapshots_path",
+    "unpack_entry",
     "verify",
+    "write_base",
+    "write_durably",
+    "write_snapshot",
 ]

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, final
 
+import msgspec
+
 from ledger.journal.errors import Corrupt, Refused, StorageError, storage_error
 from ledger.journal.frame import FORMAT, Head, genesis
 from ledger.journal.manifest import (
@@ -26,6 +28,8 @@ from ledger.journal.ownership import Ownership, take_ownership
 from ledger.journal.segments import SEGMENTS, WAL, JournalDirectory
 
 JOURNALS: Final = ("trading", "market")
+COPY_MARK: Final = "copy.json"
+"""Stands in a copy: see copying."""
 _UNWRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -89,14 +93,7 @@ class DataDirectory:
             ownership.release()
 
     def _write_stopped(self, directory: JournalDirectory, head: Head) -> None:
-        manifest = PartitionManifest(
-            FORMAT,
-            directory.lineage,
-            directory.journal,
-            directory.partition,
-            HeadRecord.of(directory.origin),
-            HeadRecord.of(head),
-        )
+        manifest = msgspec.structs.replace(directory.manifest, stopped=HeadRecord.of(head))
         write_manifest(directory.path / MANIFEST, manifest)
 
 
@@ -120,6 +117,7 @@ def create_or_open(directory: Path | str, *, partitions: int, command: str = "se
                 f"set engine.partitions: {manifest.partitions}, or choose another directory with --data",
             )
         opened = DataDirectory(path, manifest, ownership)
+        refuse_copy(path)
         for journal in JOURNALS:
             for partition in range(partitions):
                 opened.journal(journal, partition)
@@ -130,6 +128,15 @@ def create_or_open(directory: Path | str, *, partitions: int, command: str = "se
         ownership.release()
         raise
     return opened
+
+
+def refuse_copy(path: Path) -> None:
+    """Raises Refused where the directory is a copy: two owners of one lineage would give the same places twice."""
+    if (path / COPY_MARK).exists():
+        raise Refused(
+            f"{path} is a copy of a journal: a second owner of its lineage would give the same places twice",
+            f"continue it as a journal of its own: ledger serve --data {path} --new-lineage",
+        )
 
 
 def open_readonly(directory: Path | str) -> DataDirectory:

@@ -1,6 +1,6 @@
 """Manifests: the small JSON files that say what a directory or a sealed segment is, written durably.
 
-Each is readable by a person, carries the format and the lineage, and is replaced as a whole: temporary file, sync,
+A name that is not known is damage: a changed byte in one would hide what it says. Each is readable by a person, carries the format and the lineage, and is replaced as a whole: temporary file, sync,
 rename, sync of the directory.
 """
 
@@ -20,7 +20,7 @@ _RESTORE: Final = "put the file back from a copy, then: ledger verify"
 
 
 @final
-class HeadRecord(msgspec.Struct, frozen=True):
+class HeadRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A head as it stands in a manifest."""
 
     epoch: int
@@ -38,7 +38,7 @@ class HeadRecord(msgspec.Struct, frozen=True):
 
 
 @final
-class DataManifest(msgspec.Struct, frozen=True):
+class DataManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`DIR/manifest.json`: written last at a journal's birth, never changed."""
 
     format: int
@@ -50,7 +50,31 @@ class DataManifest(msgspec.Struct, frozen=True):
 
 
 @final
-class PartitionManifest(msgspec.Struct, frozen=True):
+class BaseRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base snapshot that a partition begins with: it cannot be changed without changing this."""
+
+    file: str
+    """Under `base/`."""
+    bytes: int
+    hash: str
+    """blake2b-256 of the file, in hex."""
+    digest: str
+    """Of the state in it, in hex."""
+    schema: int
+    """Version of the states in it; older ones are upcast."""
+
+
+@final
+class ParentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which journal this one is the continuation under a new lineage."""
+
+    lineage: str
+    head: HeadRecord
+    """Where the parent was cut; the chain goes on from `fork_hash`."""
+
+
+@final
+class PartitionManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`DIR/<journal>/<partition>/manifest.json`."""
 
     format: int
@@ -61,10 +85,14 @@ class PartitionManifest(msgspec.Struct, frozen=True):
     """What the first kept frame chains from: genesis, or the place of a cut."""
     stopped: HeadRecord | None = None
     """The head at the last clean stop: a journal shorter than this is damaged."""
+    base: BaseRecord | None = None
+    """The state at `origin`, where that is a cut."""
+    parent: ParentRecord | None = None
+    """The journal that this lineage was taken from."""
 
 
 @final
-class SegmentManifest(msgspec.Struct, frozen=True):
+class SegmentManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`<first seq>.json` beside a sealed segment: its file is never written again."""
 
     format: int
@@ -156,7 +184,8 @@ def software_version() -> str:
 def _check_hashes(manifest: DataManifest | PartitionManifest | SegmentManifest) -> None:
     """Raises ValueError unless every chain hash is 32 bytes of hex."""
     if isinstance(manifest, PartitionManifest):
-        records = (manifest.origin, manifest.stopped)
+        parent = None if manifest.parent is None else manifest.parent.head
+        records = (manifest.origin, manifest.stopped, parent)
     elif isinstance(manifest, SegmentManifest):
         records = (manifest.before, manifest.last)
     else:

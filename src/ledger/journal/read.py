@@ -87,13 +87,16 @@ class JournalReader:
         frame = next(self.frames(seq, seq), None)
         return frame if frame is not None and frame.first_seq <= seq <= frame.last_seq else None
 
-    def frames(self, from_seq: int = 1, to_seq: int | None = None) -> Iterator[Frame]:
-        """Whole frames in order, from the one that holds `from_seq` to the one that holds `to_seq` or `head()`.
+    def frames(self, from_seq: int | None = None, to_seq: int | None = None) -> Iterator[Frame]:
+        """Whole frames in order, from the one that holds `from_seq` (None: the oldest kept) to the one that holds
+        `to_seq` or `head()`.
 
         Each is checked: its hash, its place in the chain, its order. To follow, call again from the last seq + 1.
         Raises Corrupt at the first damage, Refused where `from_seq` lies before the oldest kept frame, Unavailable
         where a file cannot be opened.
         """
+        if from_seq is None:
+            from_seq = self.directory.origin.seq + 1
         index, previous = self._seek(from_seq)
         while index < len(self._segments):
             segment = self._segments[index]

@@ -61,6 +61,7 @@ class JournalDirectory:
 
     def __init__(self, path: Path, manifest: PartitionManifest) -> None:
         self.path = path
+        self.manifest = manifest
         self.lineage = manifest.lineage
         self.journal = manifest.journal
         self.partition = manifest.partition

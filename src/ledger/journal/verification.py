@@ -11,14 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast, final
 
-import lmdb
 import lmdb.verify as lmdb_verify
 import msgspec
 
+from ledger.journal.base import fork_hash, read_base
+from ledger.journal.copying import PARENTS
 from ledger.journal.directory import JOURNALS, open_readonly
 from ledger.journal.environment import SegmentHandle
-from ledger.journal.errors import Corrupt, Refused, Unavailable
-from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, place_text
+from ledger.journal.errors import Corrupt
+from ledger.journal.findings import FAULTS, Check, Progress, Report, VerifiedHead, no_progress
+from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, genesis, place_text
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import owner_of
 from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
@@ -28,50 +30,8 @@ from ledger.journal.wal_recovery import recover_wal
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _BATCH_FRAMES_MAX: Final = 16384
 _STRUCTURE_SHOWN_MAX: Final = 5
-_PUT_BACK: Final = "keep the file, put the segment back from a copy, then: ledger verify"
-
 # The walker has no types of its own.
 _walk_pages = cast("Callable[[str, bool], list[object]]", lmdb_verify.verify)  # pyright: ignore[reportUnknownMemberType]
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes verified and the bytes in all."""
-
-
-@final
-class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong, and what to type next."""
-
-    file: str
-    place: str
-    what: str
-    next: str
-
-
-@final
-class VerifiedHead(msgspec.Struct, frozen=True):
-    """How far one partition's journal is whole."""
-
-    journal: str
-    partition: int
-    head: Head
-    settled: Head
-    """How far it is whole in LMDB; beside a living owner both are this."""
-    frames: int
-    events: int
-
-
-@final
-class Report(msgspec.Struct, frozen=True):
-    """What verify found."""
-
-    problems: list[Problem]
-    notices: list[str]
-    """What is worth saying and is not wrong."""
-    heads: list[VerifiedHead]
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
 
 
 def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
@@ -81,52 +41,27 @@ def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
     (it changes under the eyes), and so is the wal; frames up to the settled head are verified like all others.
     """
     path = Path(path).absolute()
-    check = _Check(on_progress or _no_progress)
+    check = Check(on_progress or no_progress)
     if path.suffix == ".lmdb" and path.is_file():
         _verify_lone_segment(check, path)
+    elif path.is_dir() and not (path / MANIFEST).exists() and next(path.glob("*.lmdb"), None) is not None:
+        for segment in sorted(path.glob("*.lmdb")):
+            _verify_lone_segment(check, segment)
+        _verify_joins(check, path)
     elif (path / SEGMENTS).is_dir():
         _verify_partitions(check, path.parent.parent, [path])
     else:
         data = open_readonly(path)
         parts = [path / journal / str(part) for journal in JOURNALS for part in range(data.partitions)]
         _verify_partitions(check, path, parts)
+        parents = sorted(each for each in (path / PARENTS).glob("*") if each.is_dir())
+        check.notices.extend(
+            f"{each} is the journal of an earlier lineage: verify it by its path" for each in parents
+        )
     return Report(check.problems, check.notices, check.heads)
 
 
-@final
-class _Check:
-    """The findings and the progress of one verify."""
-
-    def __init__(self, on_progress: Progress) -> None:
-        self.problems: list[Problem] = []
-        self.notices: list[str] = []
-        self.heads: list[VerifiedHead] = []
-        self.bytes_total = 0
-        self._bytes_done = 0
-        self._on_progress = on_progress
-
-    def problem(self, file: Path, place: str, what: str, next_step: str = _PUT_BACK) -> None:
-        self.problems.append(Problem(str(file), place, what, next_step))
-
-    def found(self, error: Corrupt | Refused | Unavailable | OSError | lmdb.Error, file: Path) -> None:
-        if isinstance(error, Corrupt):
-            self.problems.append(Problem(error.file, error.place, error.what, error.hint or _PUT_BACK))
-        else:
-            self.problem(file, "", str(error))
-
-    def done(self, count: int) -> None:
-        self._bytes_done = min(self._bytes_done + count, self.bytes_total)
-        self._on_progress(self._bytes_done, self.bytes_total)
-
-
-_FAULTS = (Corrupt, Refused, Unavailable, OSError, lmdb.Error)
-
-
-def _no_progress(done: int, total: int) -> None:
-    del done, total
-
-
-def _verify_partitions(check: _Check, data: Path, paths: list[Path]) -> None:
+def _verify_partitions(check: Check, data: Path, paths: list[Path]) -> None:
     live = owner_of(data) is not None
     patterns = (f"{SEGMENTS}/*.lmdb",) if live else (f"{SEGMENTS}/*.lmdb", f"{WAL}/[01].wal")
     check.bytes_total = sum(
@@ -140,7 +75,7 @@ def _verify_partitions(check: _Check, data: Path, paths: list[Path]) -> None:
             _verify_partition(check, directory, live)
         except FileNotFoundError as error:
             check.problem(path / MANIFEST, "", f"missing: {error.filename}", "put the file back from a copy")
-        except _FAULTS as error:
+        except FAULTS as error:
             check.found(error, path)
 
 
@@ -151,7 +86,7 @@ def _read_partition(data: Path, path: Path) -> JournalDirectory:
     return JournalDirectory.read(path)
 
 
-def _verify_partition(check: _Check, directory: JournalDirectory, live: bool) -> None:
+def _verify_partition(check: Check, directory: JournalDirectory, live: bool) -> None:
     segments = directory.segments()
     walk = _Walk(check, directory, directory.origin)
     for segment in segments:
@@ -165,10 +100,27 @@ def _verify_partition(check: _Check, directory: JournalDirectory, live: bool) ->
             check.problem(path.with_suffix(".lmdb"), "", "missing: its manifest is there")
     if not live:
         walk.wal()
+    _verify_origin(check, directory)
     walk.finish()
 
 
-def _verify_lone_segment(check: _Check, path: Path) -> None:
+def _verify_origin(check: Check, directory: JournalDirectory) -> None:
+    """That the journal begins at genesis, or at its base; and that a new lineage chains from its parent."""
+    origin, parent = directory.origin, directory.manifest.parent
+    try:
+        read_base(directory)
+    except FAULTS as error:
+        check.found(error, directory.path)
+    file, place = directory.path / MANIFEST, place_text(directory.journal, directory.partition, origin.seq)
+    if origin.seq == 0 and origin != genesis(directory.lineage, directory.journal, directory.partition):
+        check.problem(file, place, "the origin is not the genesis of this lineage")
+    if parent is not None and parent.head.seq == origin.seq:
+        expected = fork_hash(parent.head.head().chain_hash, directory.lineage)
+        if origin.chain_hash != expected:
+            check.problem(file, place, f"the origin does not chain from the parent {parent.lineage}")
+
+
+def _verify_lone_segment(check: Check, path: Path) -> None:
     """A segment by itself: what it chains from is taken from its manifest, or not known."""
     check.bytes_total = path.stat().st_size
     segment = SegmentFile(path, int(path.stem) if path.stem.isdigit() else 0)
@@ -183,7 +135,7 @@ def _verify_lone_segment(check: _Check, path: Path) -> None:
     except FileNotFoundError:
         check.problem(path, "", "neither it nor its directory has a manifest: of which journal is it?")
         return
-    except _FAULTS as error:
+    except FAULTS as error:
         check.found(error, path)
         return
     walk = _Walk(check, directory, origin)
@@ -191,6 +143,28 @@ def _verify_lone_segment(check: _Check, path: Path) -> None:
     walk.segment(segment, sealed=segment.sealed(), walk_structure=segment.sealed() or not live)
     walk.report()
     check.notices.append(f"{path} was verified by itself: that other segments join it was not looked at")
+
+
+def _verify_joins(check: Check, path: Path) -> None:
+    """That the sealed segments of a directory follow each other, by their manifests."""
+    before: SegmentManifest | None = None
+    for file in sorted(path.glob("*.json")):
+        try:
+            manifest = SegmentFile(file.with_suffix(".lmdb"), 0).manifest()
+        except FAULTS as error:
+            check.found(error, file)
+            continue
+        if before is not None and (before.lineage, before.journal, before.partition, before.last) != (
+            manifest.lineage,
+            manifest.journal,
+            manifest.partition,
+            manifest.before,
+        ):
+            place = place_text(manifest.journal, manifest.partition, manifest.first_seq)
+            check.problem(
+                file, place, f"does not follow the segment before it, which ends at {before.last.seq}"
+            )
+        before = manifest
 
 
 def _described_by(manifest: SegmentManifest, path: Path) -> JournalDirectory:
@@ -205,7 +179,7 @@ def _described_by(manifest: SegmentManifest, path: Path) -> JournalDirectory:
 class _Walk:
     """Goes over one partition's frames in order; goes on after damage, from the next frame that is whole."""
 
-    def __init__(self, check: _Check, directory: JournalDirectory, origin: Head | None) -> None:
+    def __init__(self, check: Check, directory: JournalDirectory, origin: Head | None) -> None:
         self._check = check
         self._directory = directory
         self._previous = origin
@@ -246,7 +220,7 @@ class _Walk:
             return
         try:
             found = recover_wal(self._directory, settled)
-        except _FAULTS as error:
+        except FAULTS as error:
             if owner_of(self._directory.path.parent.parent) is not None:
                 self._check.notices.append(f"{paths[0].parent} was not verified: an owner writes it now")
                 return
@@ -299,7 +273,7 @@ class _Walk:
         total = 0
         try:
             handle = SegmentHandle(segment.path, sealed=sealed)
-        except _FAULTS as error:
+        except FAULTS as error:
             self._check.found(error, segment.path)
             self._break()
             return 0
@@ -313,7 +287,7 @@ class _Walk:
                 self._check.done(read)
                 total += read
                 from_key = items[-1][0] + b"\0"  # the next possible key, whatever damage made of this one
-        except _FAULTS as error:
+        except FAULTS as error:
             self._check.found(error, segment.path)
             self._break()
         finally:
@@ -356,7 +330,7 @@ class _Walk:
     def _compare_manifest(self, segment: SegmentFile, before: Head | None, frames: int, size: int) -> None:
         try:
             manifest = segment.manifest()
-        except _FAULTS as error:
+        except FAULTS as error:
             self._check.found(error, segment.manifest_path)
             return
         directory = self._directory

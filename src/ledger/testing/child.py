@@ -56,14 +56,17 @@ class Child:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> dict[str, Any]:
+    def start(self, *options: str) -> dict[str, Any]:
         """Start it and wait until it is ready; what it then says. Raises Unavailable with what it said instead."""
         assert self._process is None, "it runs already"
         self.data.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "ledger.cli", "serve", "--data", str(self.data)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *self._options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+                [*command, *self._options, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
             )
         assert self._process.stdout is not None
         line = _line(self._process.stdout, READY_S)

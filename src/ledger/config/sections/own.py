@@ -376,6 +376,15 @@ class Recovery(msgspec.Struct, frozen=True):
     require_confirmation: Annotated[
         bool, acts("Whether a restarted ledger refuses new orders until `ledger confirm`.", outcome=True)
     ] = False
+    follower: Annotated[
+        bool,
+        acts(
+            "Whether a process beside the engine writes snapshots and the index; without it memory grows with history."
+        ),
+    ] = True
+    snapshots_kept: Annotated[
+        int, acts("Newest snapshots kept of each journal.", "files", least=1, most=100)
+    ] = 3
 
 
 @final

@@ -113,18 +113,15 @@ class Persistence(msgspec.Struct, frozen=True):
     ] = "sync"
     snapshot_interval_events: Annotated[
         int,
-        planned(
-            "Events between two snapshots of the follower.", "events", seed="S-2", least=1000, fixed_now=True
-        ),
-    ] = 1_000_000
+        acts("Events between two snapshots of the follower.", "events", seed="S-2", least=1000),
+    ] = 200_000
     index_max_lag_events: Annotated[
         int,
-        planned(
+        acts(
             "How far the index may be behind before new orders are answered OVERLOADED.",
             "events",
             seed="S-2",
             least=1000,
-            fixed_now=True,
         ),
     ] = 1_000_000
 

@@ -1,0 +1,291 @@
+"""The follower: it folds the settled journal beside the engine, and writes the index and the snapshots.
+
+So the engine never pauses to save itself, and what it may forget stands on disk. At a checkpoint the index takes every
+closed entity that changed since the last one, with the place and the digest sum there, in one transaction; a snapshot
+follows a checkpoint at the same place and holds all the rest. Killed anywhere, it goes on from what is on disk.
+Whatever it finds damaged, or made by other code, it removes and builds again: both are caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, final
+
+import actors
+from ledger.codec import MODULO, entity_hash
+from ledger.domain.fill import FillState
+from ledger.errors import Corrupt
+from ledger.fold import (
+    HASHED,
+    KINDS,
+    ClosedStates,
+    MarketFold,
+    TradingFold,
+    apply_frame,
+    dump_fold,
+    fingerprint,
+    is_closed,
+    item_bytes,
+    key_bytes,
+    listing_keys,
+    open_index,
+    restart,
+    version_of,
+)
+from ledger.journal import (
+    INDEX_FORMAT,
+    SNAPSHOT_FORMAT,
+    Head,
+    IndexFile,
+    IndexOffset,
+    JournalReader,
+    SnapshotHeader,
+    drop_snapshots,
+    list_snapshots,
+    mark_damaged,
+    open_readonly,
+    pack_entry,
+    place_text,
+    remove_index,
+    write_snapshot,
+)
+from ledger.projections.writer_lock import WriterLock
+
+CHECKPOINT_EVENTS: Final = 20_000
+"""Events folded before a checkpoint is made although more are there."""
+_NO_DIGEST: Final = bytes(16)
+_Write = tuple[bytes, bytes | None, bytes | None]
+
+
+@final
+class Follower:
+    """One partition's follower, from `open` to `close`. Blocks; not to be shared between threads."""
+
+    def __init__(
+        self,
+        data: Path,
+        partition: int,
+        *,
+        snapshot_events: int,
+        snapshots_kept: int,
+        say: Callable[[str], None],
+        checkpoint_events: int = CHECKPOINT_EVENTS,
+    ) -> None:
+        self._data = data
+        self._partition = partition
+        self._snapshot_events = snapshot_events
+        self._kept = snapshots_kept
+        self._checkpoint_events = checkpoint_events
+        self._say = say
+        self._readers: dict[str, JournalReader] = {}
+        self.heads: dict[str, Head] = {}
+        """Of what is folded, by journal."""
+
+    def take(self) -> None:
+        """Become the one follower of this partition. Raises Refused where there is no journal, Fenced."""
+        self.lineage = open_readonly(self._data).lineage
+        self._lock = WriterLock(self._data / "index" / str(self._partition) / "follower.lock")
+
+    def open(self) -> None:
+        """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
+        self.index = self._open_index()
+        offset = self.index.offset()
+        found = restart(
+            self._data,
+            "trading",
+            self._partition,
+            index=self.index,
+            passivates=True,
+            wal=False,
+            # From there on by `step`, with checkpoints between: memory does not grow with what is to be followed.
+            to_seq=0 if offset is None else offset.seq,
+        )
+        market = restart(self._data, "market", self._partition, wal=False)
+        for note in (*found.notes, *market.notes):
+            self._say(f"follower: {note}")
+        assert isinstance(found.fold, TradingFold)
+        assert isinstance(market.fold, MarketFold)
+        assert found.passivation is not None
+        self.trading, self.market, self._passivation = found.fold, market.fold, found.passivation
+        self._passivation.attach(ClosedStates(self.index))
+        self.heads = {"trading": found.head, "market": market.head}
+        self._snapshots = {"trading": found.from_seq, "market": market.from_seq}
+        for name in self.heads:
+            self._readers[name] = JournalReader(self._data, name, self._partition, wal=False)
+        self._offset = self.index.offset() or self._nothing()
+
+    def _open_index(self) -> IndexFile:
+        with JournalReader(self._data, "trading", self._partition, wal=False) as reader:
+            end = reader.settled()
+            file, _, why = open_index(self._data, self._partition, reader, end, writable=True)
+            if file is None:
+                self._say(f"follower: the index is built again: {why}")
+                remove_index(self._data, self._partition)
+                file, _, why = open_index(self._data, self._partition, reader, end, writable=True)
+        if file is None:
+            raise Corrupt(str(self._data / "index"), "", why, "remove this directory")
+        return file
+
+    def _nothing(self) -> IndexOffset:
+        counts = dict.fromkeys(KINDS, 0)
+        return IndexOffset(INDEX_FORMAT, self.lineage, self._partition, fingerprint(), 0, 0, b"", "0", counts)
+
+    def close(self) -> None:
+        """Checkpoint, a snapshot of each journal at its settled head, and let the files go."""
+        try:
+            while self.step():
+                pass
+            self.checkpoint()
+            self.snapshot("trading")
+            self.snapshot("market")
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Let the files go as they are."""
+        for reader in self._readers.values():
+            reader.close()
+        self.index.close()
+        self._lock.release()
+
+    # ---- following -----------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Fold some of what was settled since; checkpoints and snapshots as they fall due. Whether there was any."""
+        moved = False
+        for name, fold in (("trading", self.trading), ("market", self.market)):
+            moved = self._fold_some(name, fold) or moved
+        if self.heads["trading"].seq - self._offset.seq >= self._checkpoint_events:
+            self.checkpoint()
+        for name, head in self.heads.items():
+            if head.seq - self._snapshots[name] >= self._snapshot_events:
+                self.snapshot(name)
+        return moved
+
+    def _fold_some(self, name: str, fold: TradingFold | MarketFold) -> bool:
+        events, head = 0, self.heads[name]
+        for frame in self._readers[name].frames(head.seq + 1):
+            events += apply_frame(fold, frame, frame.last_seq, str(self._data))
+            self.heads[name] = frame.head
+            if events >= self._checkpoint_events:
+                break
+        return bool(events)
+
+    @property
+    def lag(self) -> int:
+        """Events folded that the index does not have."""
+        return self.heads["trading"].seq - self._offset.seq
+
+    # ---- the index -----------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Everything closed by now is in the index when this returns. Raises StorageError."""
+        head = self.heads["trading"]
+        if head.seq == self._offset.seq:
+            return
+        changes = self._passivation.take_changes()
+        entries: list[_Write] = []
+        digest, counts = int(self._offset.digest, 16), dict(self._offset.counts)
+        for kind, keys in changes:
+            store = self._store(kind)
+            for key in keys:
+                change = self._write_of(kind, key, store.states[key], head.seq, entries)
+                digest += change[0]
+                counts[kind] += change[1]
+        offset = IndexOffset(
+            INDEX_FORMAT,
+            self.lineage,
+            self._partition,
+            fingerprint(),
+            head.epoch,
+            head.seq,
+            head.chain_hash,
+            f"{digest % MODULO:x}",
+            counts,
+        )
+        entries.sort(key=_key)
+        self.index.write(offset, entries, self._needed_from())
+        self._offset = offset
+        self._passivation.wait_for(head.seq, changes)
+        self._passivation.run(head.seq, 2**62)
+        self.index.release()
+
+    def _store(self, kind: str) -> actors.Store[object, object]:
+        return self.trading.entities.store(kind)
+
+    def _write_of(
+        self, kind: str, key: object, state: object, seq: int, entries: list[_Write]
+    ) -> tuple[int, int]:
+        """Add what the index is to be told; (change of its digest sum, of the number of entries of the kind)."""
+        name = key_bytes(kind, key)
+        old = self.index.get(name)
+        before = 0 if old is None else int.from_bytes(old.digest, "big")
+        stored = None if old is None else pack_entry(name, *old)
+        if not is_closed(kind, state):
+            if old is None:
+                return 0, 0
+            entries.append((name, None, stored))
+            return -before, -1
+        payload = item_bytes(kind, key, state)
+        if old is not None and old.payload == payload:
+            return 0, 0
+        hash_ = entity_hash(kind, key, state) if kind in HASHED else 0
+        version = version_of(kind, state) or seq
+        digest = hash_.to_bytes(16, "big") if kind in HASHED else _NO_DIGEST
+        entries.append((name, pack_entry(name, version, digest, payload), stored))
+        if isinstance(state, FillState) and state.fill_id:  # an alias is not listed
+            for place in listing_keys(key, state):
+                entries.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
+        return hash_ - before, 1 if old is None else 0
+
+    def _needed_from(self) -> int:
+        """Snapshots at or above this place are kept: what was replaced before it is needed by nobody."""
+        kept = list_snapshots(self._data, "trading", self._partition)
+        return kept[-1].seq if kept else self._offset.seq
+
+    # ---- snapshots -----------------------------------------------------------------------------------------
+
+    def snapshot(self, name: str) -> None:
+        """Write one of this journal at the place that is folded, and keep the newest few. Raises StorageError."""
+        head = self.heads[name]
+        if head.seq == self._snapshots[name] or not head.seq:
+            return
+        if name == "trading":
+            self.checkpoint()
+        fold = self.trading if name == "trading" else self.market
+        offset = self._offset if name == "trading" else self._nothing()
+        header = SnapshotHeader(
+            SNAPSHOT_FORMAT,
+            name,
+            self._partition,
+            self.lineage,
+            fingerprint(),
+            head.epoch,
+            head.seq,
+            head.chain_hash,
+            head.recorded_at_ns,
+            f"{fold.digest():032x}",
+            offset.seq,
+            offset.digest,
+            offset.counts,
+        )
+        write_snapshot(self._data, header, dump_fold(fold))
+        self._snapshots[name] = head.seq
+        for each in list_snapshots(self._data, name, self._partition):
+            if each.seq > head.seq:  # of another lineage, or of a journal that is no more
+                each.path.unlink(missing_ok=True)
+        drop_snapshots(self._data, name, self._partition, self._kept)
+
+    def mark_damaged(self, error: Corrupt) -> None:
+        """The index turned out to be damaged: the next follower builds it again."""
+        if Path(error.file) == self.index.path:
+            mark_damaged(self._data, self._partition, error.what)
+
+    def places(self) -> str:
+        """Where it stands, for people."""
+        return " ".join(place_text(name, self._partition, head.seq) for name, head in self.heads.items())
+
+
+def _key(write: _Write) -> bytes:
+    return write[0]

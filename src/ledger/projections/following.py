@@ -1,0 +1,104 @@
+"""The process of a follower: `ledger project follower`, beside a running ledger as its child, or alone."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from ledger.children import wait_parent_gone
+from ledger.config import Settings
+from ledger.errors import Corrupt
+from ledger.projections.errors import Fenced
+from ledger.projections.follower import Follower
+
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+IDLE_S: Final = 0.05
+"""Between two looks at a journal that had nothing new."""
+TAKE_S: Final = 20.0
+"""How long the follower of an earlier ledger may take to end."""
+CHECKPOINT_EVERY_S: Final = 0.5
+"""The index is no further behind than this, while the follower keeps up."""
+
+
+def run(settings: Settings, data: Path, partition: int) -> int:
+    """Follow until SIGTERM or until the parent has gone, then write a last snapshot; the exit code.
+
+    Raises Rejected, Corrupt, StorageError, Unavailable.
+    """
+    follower = Follower(
+        data,
+        partition,
+        snapshot_events=settings.persistence.snapshot_interval_events,
+        snapshots_kept=settings.recovery.snapshots_kept,
+        say=say,
+    )
+    # Until somebody listens, a request to stop waits: the last snapshot is to be written.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    _take(follower)
+    print('ready {"name":"follower"}', flush=True)
+    trio.run(_follow, follower)
+    return 0
+
+
+def _take(follower: Follower) -> None:
+    """Become the follower; one whose ledger was killed may still be writing its last snapshot."""
+    until = time.monotonic() + TAKE_S
+    while True:
+        try:
+            follower.take()
+            return
+        except Fenced:
+            if time.monotonic() > until:
+                raise
+            time.sleep(IDLE_S)
+
+
+def say(sentence: str) -> None:
+    """A sentence for people, on standard error."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+async def _follow(follower: Follower) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_stop_at_signal, stop)
+        nursery.start_soon(_stop_with_parent, stop)
+        await trio.lowlevel.checkpoint()
+        follower.open()
+        try:
+            await _keep_up(follower, stop)
+            follower.close()
+        except Corrupt as error:
+            follower.mark_damaged(error)
+            raise
+        nursery.cancel_scope.cancel()
+
+
+async def _keep_up(follower: Follower, stop: trio.Event) -> None:
+    checked = time.monotonic()
+    while not stop.is_set():
+        moved = follower.step()
+        if follower.lag and time.monotonic() - checked >= CHECKPOINT_EVERY_S:
+            follower.checkpoint()
+            checked = time.monotonic()
+        await trio.lowlevel.checkpoint()
+        if not moved:
+            with trio.move_on_after(IDLE_S):
+                await stop.wait()
+
+
+async def _stop_at_signal(stop: trio.Event) -> None:
+    with trio.open_signal_receiver(*STOPPING) as signals:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        async for _ in signals:
+            stop.set()
+
+
+async def _stop_with_parent(stop: trio.Event) -> None:
+    await wait_parent_gone()
+    stop.set()
