@@ -271,7 +271,7 @@ class AnalyticalSwitch(msgspec.Struct, frozen=True):
 class Projections(msgspec.Struct, frozen=True):
     """Which databases follow the journal; a connection section alone starts nothing."""
 
-    postgres: RunningProjection = RunningProjection()
+    postgres: RunningProjection = RunningProjection(batch_events=20_000)
     timescale: ProjectionSwitch = ProjectionSwitch()
     redis: ProjectionSwitch = ProjectionSwitch()
     questdb: ProjectionSwitch = ProjectionSwitch()
