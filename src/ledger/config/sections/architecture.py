@@ -31,7 +31,7 @@ class Timeseries(msgspec.Struct, frozen=True):
 class Relational(msgspec.Struct, frozen=True):
     """The database of orders, fills and positions."""
 
-    type: Annotated[Literal["postgresql"], planned("Which system takes orders, fills and positions.")] = (
+    type: Annotated[Literal["postgresql"], acts("Which system takes orders, fills and positions.")] = (
         "postgresql"
     )
     purpose: Annotated[str, advisory(PURPOSE)] = "orders_trades_positions"
