@@ -13,7 +13,7 @@ from ledger.client import stores
 from ledger.config import load
 from ledger.errors import Rejected
 
-STORES: Final[dict[str, Any]] = {"postgres": stores.PostgresStore}
+STORES: Final[dict[str, Any]] = {"postgres": stores.PostgresStore, "redis": stores.RedisStore}
 """Each is made with settings."""
 COLUMNS: Final = {
     "orders": (

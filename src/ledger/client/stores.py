@@ -144,3 +144,49 @@ class PostgresStore:
         except psycopg.Error as error:
             self.close()
             raise self._target.down(error) from error
+
+
+@final
+class RedisStore:
+    """Reads what the projection into Redis wrote; a context manager. Positions and books; orders are not kept there."""
+
+    def __init__(
+        self, settings: Settings | None = None, *, config: Path | None = None, partition: int = 0
+    ) -> None:
+        """From settings, or from a configuration file as `serve` takes it. Connects at the first question."""
+        from ledger.config import load
+        from ledger.projections.redis.reading import Reader
+
+        self._reader = Reader(settings or load(config).settings, partition)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def place(self) -> str | None:
+        """Up to where the keys go."""
+        return self._reader.place()
+
+    def open_orders(self, *, strategy: str = "", symbol: str = "") -> list[Row]:
+        """Orders are not kept here."""
+        raise Rejected("Redis holds no orders", "ask the ledger itself, or PostgreSQL")
+
+    def positions(self, *, strategy: str = "", symbol: str = "") -> list[Row]:
+        """Every position that is there, by strategy and symbol."""
+        return self._reader.positions(strategy, symbol)
+
+    def position(self, strategy: str, symbol: str) -> Row | None:
+        """One hash, the seed's fields and the exact ones beside them."""
+        return self._reader.position(strategy, symbol)
+
+    def top_levels(self, symbol: str, count: int) -> Row | None:
+        """Best first, (price, size) as text; `status` says whether the book can be trusted."""
+        return self._reader.top_levels(symbol, count)
+
+    def close(self) -> None:
+        """Safe to call again."""
+        self._reader.close()

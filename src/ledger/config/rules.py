@@ -194,6 +194,7 @@ SECRETS = {
     "timescaledb.connection.password_file": "projections.timescale.enabled",
     "timescaledb.connection.ca_file": "projections.timescale.enabled",
     "redis.connection.standalone.password_file": "projections.redis.enabled",
+    "questdb.server.password_file": "projections.questdb.enabled",
     "doors.curve.secret_key_file": "doors.curve.enabled",
     "data_retention.cold_storage.key_file": "data_retention.enabled",
 }

@@ -77,7 +77,8 @@ def folded(
                 on_progress(batch.to.seq, to_seq or head)
     finally:
         feed.close()
-    return rows
+    # A row without values says that nothing stands under its key.
+    return {place: row for place, row in rows.items() if row.values}
 
 
 def compare(

@@ -51,6 +51,7 @@ class Row(Struct, frozen=True, gc=False):
     key: tuple[Any, ...]
     version: int
     values: tuple[Any, ...]
+    """() where nothing stands under the key any more."""
 
 
 @final

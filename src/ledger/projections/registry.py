@@ -14,6 +14,8 @@ from ledger.projections.contract import Projection
 
 SINKS: Final = {
     "postgres": "ledger.projections.postgres",
+    "redis": "ledger.projections.redis",
+    "questdb": "ledger.projections.questdb",
 }
 """Those of this program; each is also the name of its switch, `projections.NAME`."""
 

@@ -60,7 +60,9 @@ class MadeJournal:
         self._updates = 0
         self._fills: dict[str, list[EffectiveFill]] = {}
         for name, commit in self._commits.items():
-            if commit.open().seq == 0:
+            head = commit.open()
+            self._now = max(self._now, head.recorded_at_ns)
+            if head.seq == 0:
                 self._begin(name)
 
     def __enter__(self) -> Self:

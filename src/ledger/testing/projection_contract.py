@@ -293,7 +293,7 @@ class ProjectionContract:
             self.runner(made, poisoned).run(until_head=True)
             name = poisoned.name
             parked = Parking(parked_path(made.path, name, 0)).all()
-            assert len(parked) == 1
+            assert len(parked) == 1, parked
             assert "this one is poison" in parked[0].reason
             status = read_status(made.path, name)
             assert status is not None

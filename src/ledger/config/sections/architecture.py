@@ -273,8 +273,8 @@ class Projections(msgspec.Struct, frozen=True):
 
     postgres: RunningProjection = RunningProjection(batch_events=20_000)
     timescale: ProjectionSwitch = ProjectionSwitch()
-    redis: ProjectionSwitch = ProjectionSwitch()
-    questdb: ProjectionSwitch = ProjectionSwitch()
+    redis: RunningProjection = RunningProjection()
+    questdb: RunningProjection = RunningProjection()
     clickhouse: AnalyticalSwitch = AnalyticalSwitch()
     own: Annotated[
         tuple[str, ...],
