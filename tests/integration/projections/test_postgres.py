@@ -123,7 +123,7 @@ def test_a_text_that_no_column_takes_is_parked_and_the_rest_goes_on(
     tmp_path: Path, store: PostgresStore
 ) -> None:
     with journal(tmp_path, orders=5) as made:
-        (submitted, *_rest) = made._order()
+        (submitted, *_rest) = made.order(made.head() + 1)
         made.write("trading", [msgspec.structs.replace(submitted, client_order_id="a\0b")])
         made.trade(5)
         catch_up(made, store.sink())
