@@ -95,13 +95,13 @@ class PostgresStore:
         return self._filtered("select * from fills", "fill_id", strategy_id=strategy, symbol=symbol)
 
     def positions(self, *, strategy: str = "", symbol: str = "") -> list[Row]:
-        """Rows of the table positions."""
+        """Rows of the view positions_marked: the table, valued at the mark of the last day that is over."""
         return self._filtered(
-            "select * from positions", "strategy_id, symbol", strategy_id=strategy, symbol=symbol
+            "select * from positions_marked", "strategy_id, symbol", strategy_id=strategy, symbol=symbol
         )
 
     def position(self, strategy: str, symbol: str) -> Row | None:
-        """One row of the table positions."""
+        """One row of the view positions_marked; None: not known here."""
         return next(iter(self.positions(strategy=strategy, symbol=symbol)), None)
 
     def daily_pnl(self, trade_date: str) -> list[Row]:
