@@ -16,6 +16,7 @@ import _bench_disk
 import _bench_load
 from _bench_doors import DoorBench
 from _bench_engine import EngineBench
+from _bench_projections import ProjectionBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
 from ledger.app import engine_settings
 from ledger.config import load
@@ -24,6 +25,8 @@ from ledger.engine.settings import lmdb_commit
 from ledger.journal import create_or_open
 
 PARTS = ("disk", "orders", "market", "doors")
+ASKED = ("projections",)
+"""Parts that run only when they are named: they start database servers."""
 
 
 def run(arguments: list[str], described: str) -> int:
@@ -60,8 +63,8 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.names = options.names or list(PARTS)
     for name in options.names:
-        if name not in PARTS:
-            parser.error(f"{name!r} is none of {', '.join(PARTS)}")
+        if name not in (*PARTS, *ASKED):
+            parser.error(f"{name!r} is none of {', '.join((*PARTS, *ASKED))}")
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
 
@@ -81,6 +84,8 @@ def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[C
             rounds.append(EngineBench(journal, made, _roomy(settings), figures, root, options.seed).round)
     if "doors" in options.names:
         rounds.append(DoorBench(figures, root, options.seed, scale).round)
+    if "projections" in options.names:
+        rounds.append(ProjectionBench(figures, scale).round)
     return rounds
 
 

@@ -60,6 +60,17 @@ def _start(server: Server) -> None:
         server.start()
 
 
+def install_missing() -> None:
+    """Install the packages of the servers that are not on this machine, where that is possible."""
+    for name, kind in SERVERS.items():
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                kind(Path(directory)).command()
+        except Missing as missing:
+            done = "installed" if install(kind.packages) else "not installed"
+            print(f"{name}: {missing.what}: {done}", file=sys.stderr)
+
+
 def _status(servers: list[Server]) -> int:
     for server in servers:
         where = "{}:{}".format(*server.address) if server.running else "-"

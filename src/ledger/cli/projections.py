@@ -150,6 +150,33 @@ def _row(each: Difference) -> dict[str, Any]:
 
 
 @app.command
+def fill(
+    *names: str,
+    partition: Partition = 0,
+    config: ConfigFile = None,
+    data: Data = None,
+    sets: Sets = None,
+) -> int:
+    """Bring projections up to the journal's end and audit them: those named, or all that are switched on.
+
+    With a journal and empty databases this is the whole way back from a disaster. Exit 1 where a row differs.
+    """
+    settings, directory = _where(config, data, sets)
+    chosen = names or tuple(registry.enabled(settings))
+    if not chosen:
+        raise Rejected(
+            "no projection is switched on", "name one, or give --config with projections.NAME.enabled"
+        )
+    code = GOOD
+    for name in chosen:
+        _fill(settings, directory, name, partition, registry.make(settings, name, partition), shadow=False)
+        with _sink(settings, name, partition) as sink:
+            if isinstance(sink, Audited):
+                code = max(code, _audited(sink, directory, partition, False, False))
+    return code
+
+
+@app.command
 def rebuild(
     name: str,
     /,
@@ -217,9 +244,11 @@ def rollback(
     return GOOD
 
 
-def _fill(settings: Settings, directory: Path, name: str, partition: int, shadow: Projection) -> None:
-    """Follow the journal into the shadow up to its end, with rate and ETA; the sink is closed afterwards."""
-    show = progress(f"rebuilding {name}")
+def _fill(
+    settings: Settings, directory: Path, name: str, partition: int, sink: Projection, *, shadow: bool = True
+) -> None:
+    """Follow the journal into the sink up to its end, with rate and ETA; the sink is closed afterwards."""
+    show = progress(f"filling {name}")
     runner: Runner
 
     def told(batch: Batch) -> None:
@@ -228,13 +257,13 @@ def _fill(settings: Settings, directory: Path, name: str, partition: int, shadow
             show(batch.to.seq, head)
 
     events = registry.batch_events(settings, name)
-    runner = Runner(directory, shadow, partition, events_max=events, shadow=True, on_batch=told, say=_say)
+    runner = Runner(directory, sink, partition, events_max=events, shadow=shadow, on_batch=told, say=_say)
     begun = time.monotonic()
     runner.run(until_head=True)
     seconds = time.monotonic() - begun
     pulse = runner.pulse
     print(
-        f"filled {pulse.events:,} events as {pulse.rows:,} rows in {seconds:.1f} s, {pulse.events / seconds:,.0f}/s"
+        f"{name}: {pulse.events:,} events as {pulse.rows:,} rows in {seconds:.1f} s, {pulse.events / seconds:,.0f}/s"
     )
 
 

@@ -112,7 +112,7 @@ def show(
     as_json: Json = False,
     csv: Annotated[bool, Parameter(help="Print comma-separated values.", negative=())] = False,
     store: Annotated[
-        str, Parameter(name="--from", help="Ask a database instead: postgres.", negative=())
+        str, Parameter(name="--from", help="Ask a database instead: postgres or redis.", negative=())
     ] = "",
     connect: Connect = "",
     data: Data = None,

@@ -25,7 +25,7 @@ COLUMNS: Final = {
         "commission_currency", "standing",
     ),
     "positions": (
-        "strategy_id", "symbol", "quantity", "avg_price", "cost", "realized_pnl", "cash", "currency", "fees",
+        "strategy_id", "symbol", "quantity", "avg_price", "cost", "realized_pnl", "unrealized_pnl", "cash", "currency", "fees",
         "fill_count",
     ),
 }  # fmt: skip

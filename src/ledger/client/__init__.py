@@ -4,9 +4,10 @@
         order = ledger.submit_order(client_order_id="c1", strategy_id="S1", symbol="AAPL", exchange="NASDAQ",
                                     side="BUY", order_type="LIMIT", qty=100, px=Decimal("10.05"))
 
-A call that returns has been made durable. A command is never applied twice, however often it is sent.
+`stores` reads what projections wrote into databases. A call that returns has been made durable. A command is never applied twice, however often it is sent.
 """
 
+from ledger.client import stores
 from ledger.client.async_client import AsyncClient, open_client
 from ledger.client.blocking import Client, connect
 from ledger.client.conversation import ConversationStatistics
@@ -29,4 +30,5 @@ __all__ = [
     "connect",
     "new_command_id",
     "open_client",
+    "stores",
 ]

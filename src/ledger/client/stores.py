@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, final
+from typing import TYPE_CHECKING, Any, Protocol, Self, final
 
-from ledger.config import Settings, load
-from ledger.errors import Rejected
-from ledger.projections.errors import SinkDown
+from ledger.errors import Rejected, Unavailable
+
+if TYPE_CHECKING:
+    from ledger.config import Settings
 
 Row = dict[str, Any]
 
@@ -50,7 +51,8 @@ class PostgresStore:
         self, settings: Settings | None = None, *, config: Path | None = None, partition: int = 0
     ) -> None:
         """From settings, or from a configuration file as `serve` takes it. Connects at the first question."""
-        from ledger.projections.postgres import Target  # psycopg is an extra
+        from ledger.config import load  # imported here: a client of the doors needs none of this
+        from ledger.projections.postgres import Target
 
         chosen = settings or load(config).settings
         self._target = Target.of(chosen)
@@ -93,13 +95,13 @@ class PostgresStore:
         return self._filtered("select * from fills", "fill_id", strategy_id=strategy, symbol=symbol)
 
     def positions(self, *, strategy: str = "", symbol: str = "") -> list[Row]:
-        """Rows of the table positions."""
+        """Rows of the view positions_marked: the table, valued at the mark of the last day that is over."""
         return self._filtered(
-            "select * from positions", "strategy_id, symbol", strategy_id=strategy, symbol=symbol
+            "select * from positions_marked", "strategy_id, symbol", strategy_id=strategy, symbol=symbol
         )
 
     def position(self, strategy: str, symbol: str) -> Row | None:
-        """One row of the table positions."""
+        """One row of the view positions_marked; None: not known here."""
         return next(iter(self.positions(strategy=strategy, symbol=symbol)), None)
 
     def daily_pnl(self, trade_date: str) -> list[Row]:
@@ -136,7 +138,7 @@ class PostgresStore:
             with self._connection.cursor(row_factory=dict_row) as cursor:
                 return cursor.execute(text, values).fetchall()
         except psycopg.errors.UndefinedTable:
-            raise SinkDown(
+            raise Unavailable(
                 f"schema {self._schema} holds no projection yet", "start it: projections.postgres.enabled"
             ) from None
         except psycopg.Error as error:
@@ -152,7 +154,8 @@ class RedisStore:
         self, settings: Settings | None = None, *, config: Path | None = None, partition: int = 0
     ) -> None:
         """From settings, or from a configuration file as `serve` takes it. Connects at the first question."""
-        from ledger.projections.redis.reading import Reader  # redis is an extra
+        from ledger.config import load
+        from ledger.projections.redis.reading import Reader
 
         self._reader = Reader(settings or load(config).settings, partition)
 

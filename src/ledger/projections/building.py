@@ -38,13 +38,13 @@ def rows_of_event(build: OfEvent, step: Step, fold: Any, parking: Parking) -> li
 
 def rows_of_state(kind: str, build: OfState, key: Any, state: Any, fold: Any, parking: Parking) -> list[Row]:
     """The entity's rows; [] and a parked entity if they cannot be built. A later state may be built again."""
-    name = entity_name(kind, key)
     try:
         rows = list(build(key, state, fold))
     except Exception as error:
-        parking.park(name, getattr(state, "version", 0), repr(error))
+        parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
         return []
-    parking.release(name)
+    if len(parking):
+        parking.release(entity_name(kind, key))
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
@@ -35,6 +36,7 @@ def average(ratio: tuple[int, int] | None, scale: int) -> Decimal | None:
     return exact_ratio.quantize(Decimal(1).scaleb(-(scale + AVERAGE_DIGITS)), context=_WIDE).normalize(_WIDE)
 
 
+@functools.lru_cache(maxsize=1024)  # a frame's events share their time
 def utc_time(ns: int) -> datetime:
     """Nanoseconds since the epoch as a time with zone, cut to microseconds; the `*_ns` column has the rest."""
     return _EPOCH + timedelta(microseconds=ns // 1000)

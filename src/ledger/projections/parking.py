@@ -1,7 +1,7 @@
 """Entities set aside because a row of theirs cannot be built or is not taken: with the reason, while the rest goes on.
 
 Kept in one file of the data directory, written before the offset passes the event, so that nothing is lost silently.
-A whole-state row that is taken later releases its entity; `projections audit --repair` tries all of them again.
+A whole-state row that is taken later releases its entity; until then an audit names the row as missing.
 """
 
 from __future__ import annotations

@@ -146,6 +146,7 @@ def position_rows(key: tuple[str, str], state: PositionState, fold: TradingFold)
         state.fill_count,
         state.cycle,
         exact(state.last_px, ps),
+        exact(multiplier, _MULTIPLIER_SCALE),
         utc_time(state.ts_last),
         state.ts_opened,
         state.ts_last,

@@ -89,10 +89,13 @@ class MadeJournal:
         draft = FrameDraft(1, head.seq + 1, len(events), self._now, encode_events(list(events)))
         commit.commit([chain_frame(head.chain_hash, draft)])
 
-    def trade(self, orders: int) -> None:
-        """So many orders, a frame each: filled, partly filled, cancelled, busted, or open, in turn."""
-        for _ in range(orders):
-            self.write("trading", self._order())
+    def trade(self, orders: int, *, in_a_frame: int = 1) -> None:
+        """So many orders, so many in a frame: filled, partly filled, cancelled, busted, or open, in turn."""
+        for at in range(0, orders, in_a_frame):
+            events: list[Any] = []
+            for _ in range(min(in_a_frame, orders - at)):
+                events += self.order(self.head() + 1 + len(events))
+            self.write("trading", events)
 
     def anomaly(self, detail: str = "the venue says otherwise") -> None:
         """One recorded anomaly."""
@@ -105,10 +108,10 @@ class MadeJournal:
         event = PositionAdjusted("S2", SYMBOLS[0], ACCOUNT, AdjustReason.MANUAL, "second", 5, 500, -400)
         self.write("trading", [event])
 
-    def quote(self, count: int) -> None:
-        """So many frames of market data: snapshots, deltas, quotes and trades, in turn."""
-        for _ in range(count):
-            self.write("market", [self._market_event()])
+    def quote(self, count: int, *, in_a_frame: int = 1) -> None:
+        """So much market data, so much in a frame: snapshots, deltas, quotes and trades, in turn."""
+        for at in range(0, count, in_a_frame):
+            self.write("market", [self._market_event() for _ in range(min(in_a_frame, count - at))])
 
     def _begin(self, journal: str) -> None:
         instruments = [
@@ -123,12 +126,12 @@ class MadeJournal:
         self._told += 1
         return (symbol, order, STRATEGY, EXCHANGE, "gw", 1, self._told, self._now, self._now, "gw")
 
-    def _order(self) -> list[Any]:
+    def order(self, seq: int) -> list[Any]:
+        """The events of the next order, of which the first will have that seq; not written yet."""
         number = self._orders
         self._orders += 1
         symbol, order = SYMBOLS[number % 2], f"c{number}"
         side = Side.BUY if number % 3 else Side.SELL
-        seq = self.head() + 1
         qty, px = 100 + number % 7, 1_000_000 + 100 * (number % 11)
         events: list[Any] = [
             OrderSubmitted(

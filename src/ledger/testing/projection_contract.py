@@ -42,7 +42,7 @@ from ledger.testing.running import Followed
 
 ORDERS: Final = 60
 QUOTES: Final = 60
-KILLS: Final = 12
+KILLS: Final = 16
 Values = tuple[Any, ...]
 
 
@@ -98,8 +98,10 @@ class ProjectionContract:
         made.quote(QUOTES)
         return made
 
-    def runner(self, made: MadeJournal, sink: Projection) -> Runner:
-        return Runner(made.path, sink, events_max=self.batch_events, backoff_max_s=0.2)
+    def runner(
+        self, made: MadeJournal, sink: Projection, on_batch: Callable[[Batch], None] | None = None
+    ) -> Runner:
+        return Runner(made.path, sink, events_max=self.batch_events, backoff_max_s=0.2, on_batch=on_batch)
 
     def catch_up(self, made: MadeJournal, store: Store) -> None:
         self.runner(made, store.sink()).run(until_head=True)
@@ -146,8 +148,7 @@ class ProjectionContract:
             self.catch_up(made, store)
             made.trade(13)
             made.quote(13)
-            runner = self.runner(made, store.sink())
-            runner.run(until_head=True)
+            self.catch_up(made, store)
             self.must_equal_fold(made, store)
             status = read_status(made.path, store.sink().name)
             assert status is not None
@@ -189,19 +190,26 @@ class ProjectionContract:
         with self.journal(tmp_path) as made:
             pass  # closed: a fork must not inherit open files of LMDB
         store = self.store(tmp_path)
-        killed = sum(self._killed_after(made, store, 0.004 * 1.6**turn) for turn in range(KILLS))
+        killed = sum(self._killed_after(made, store, 0.01 * 2.5**turn, amid=False) for turn in range(5))
+        killed += sum(self._killed_after(made, store, 0.0009 * turn, amid=True) for turn in range(1, KILLS))
         assert killed >= 2, "hardly any run was killed: the journal is too short for this machine"
         self.catch_up(made, store)
         self.must_equal_fold(made, store)
 
-    def _killed_after(self, made: MadeJournal, store: Store, seconds: float) -> bool:
-        """Follow in a process that the kernel ends after so long, wherever it then is; whether it was."""
+    def _killed_after(self, made: MadeJournal, store: Store, seconds: float, *, amid: bool) -> bool:
+        """Follow in a process that the kernel ends so long after its start, or its first batch; whether it was."""
+
+        def begin(_batch: Batch | None) -> None:
+            if signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+
         child = os.fork()
         if child == 0:
             try:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.setitimer(signal.ITIMER_REAL, seconds)
-                self.runner(made, store.sink()).run(until_head=True)
+                if not amid:
+                    begin(None)
+                self.runner(made, store.sink(), on_batch=begin if amid else None).run(until_head=True)
                 os._exit(0)
             except BaseException as error:
                 print(f"the child failed: {error!r}", file=sys.stderr)
@@ -262,8 +270,6 @@ class ProjectionContract:
             store = self.store(tmp_path)
             first, second = store.sink(), store.sink()
             if not isinstance(first, Fencing):
-                first.close()
-                second.close()
                 return  # not a part of every contract
             claim(first, made.lineage)
             journal = first.journals[0]
@@ -289,8 +295,7 @@ class ProjectionContract:
     def test_a_row_that_cannot_be_built_is_parked_and_the_rest_goes_on(self, tmp_path: Path) -> None:
         with self.journal(tmp_path) as made:
             store = self.store(tmp_path)
-            poisoned = Poisoned(store.sink())
-            self.runner(made, poisoned).run(until_head=True)
+            self.runner(made, poisoned := Poisoned(store.sink())).run(until_head=True)
             name = poisoned.name
             parked = Parking(parked_path(made.path, name, 0)).all()
             assert len(parked) == 1, parked

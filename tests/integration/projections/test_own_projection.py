@@ -6,6 +6,8 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import pytest
+
 from ledger.testing.projection_contract import ProjectionContract
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -33,6 +35,10 @@ class TurnoverStore:
 
 
 class TestTurnover(ProjectionContract):
+    test_killed_at_any_point_it_resumes_with_the_same_effect = pytest.mark.slow(
+        ProjectionContract.test_killed_at_any_point_it_resumes_with_the_same_effect
+    )
+
     def store(self, directory: Path) -> TurnoverStore:
         directory.mkdir(exist_ok=True)
         return TurnoverStore(directory / "turnover.sqlite")

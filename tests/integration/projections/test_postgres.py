@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from test_postgres_contract import PostgresStore
 
+from ledger.domain.operator_events import DailyCut, TradingDayRolled
 from ledger.errors import Rejected
 from ledger.projections import Misplaced, Parking, Runner, SinkDown
 from ledger.projections.audit import audit, repair
@@ -92,7 +94,7 @@ ALTERED = {
     "a row that is gone": ("delete from orders where client_order_id = 'c4'", "missing"),
     "a row too many": (
         "insert into positions select 'XXX', strategy_id, account, quantity, avg_price, cost, realized_pnl, cash,"
-        " currency, fees, buy_quantity, sell_quantity, fill_count, cycle, last_price, updated_at, opened_at_ns,"
+        " currency, fees, buy_quantity, sell_quantity, fill_count, cycle, last_price, multiplier, updated_at, opened_at_ns,"
         " updated_at_ns, version from positions limit 1",
         "positions XXX/S1: surplus",
     ),
@@ -123,7 +125,7 @@ def test_a_text_that_no_column_takes_is_parked_and_the_rest_goes_on(
     tmp_path: Path, store: PostgresStore
 ) -> None:
     with journal(tmp_path, orders=5) as made:
-        (submitted, *_rest) = made._order()
+        (submitted, *_rest) = made.order(made.head() + 1)
         made.write("trading", [msgspec.structs.replace(submitted, client_order_id="a\0b")])
         made.trade(5)
         catch_up(made, store.sink())
@@ -131,6 +133,12 @@ def test_a_text_that_no_column_takes_is_parked_and_the_rest_goes_on(
         assert {each.what.split()[0] for each in parked} == {"orders", "order_keys"}
         assert all("0x00" in each.reason for each in parked)
         assert len(store.sql("select 1 from orders")) == 10
+        sink = store.sink()
+        found = audit(made.path, sink, "trading", 0)
+        assert [each.kind for each in found.differences] == ["missing", "missing"]
+        with pytest.raises(Rejected, match="0x00"):
+            repair(sink, found)
+        sink.close()
 
 
 def test_a_wiped_schema_is_filled_again_by_itself(tmp_path: Path, store: PostgresStore) -> None:
@@ -213,6 +221,26 @@ def test_months_are_made_ahead_and_dropped_by_retention_and_an_audit_knows(
         made.trade(3)  # rows of a month that is gone stay out, the offset goes on
         catch_up(made, store.sink())
         assert store.sql("select count(*) from orders") == [(0,)]
+        assert differences(made, store) == []
+
+
+def test_a_day_that_is_over_is_in_daily_pnl_and_its_mark_values_the_positions(
+    tmp_path: Path, store: PostgresStore
+) -> None:
+    with journal(tmp_path, orders=1) as made:  # 100 AAPL sold at 100
+        cut = DailyCut(
+            "S1", "AAPL", "ACC", -100, 5, -70_000_000, -70_000_000, {"USD": 125}, 1_007_000, "SETTLEMENT"
+        )
+        made.write("trading", [TradingDayRolled("XNYS", "2025-11-20", (cut,), 77)])
+        catch_up(made, store.sink())
+        assert store.sql("select realized_pnl, unrealized_pnl, total_pnl, fees from daily_pnl") == [
+            (Decimal("0.0005"), -7000, Decimal("-6999.9995"), '{"USD":"0.00000125"}')
+        ]
+        marked = "select unrealized_pnl, mark_price, mark_seq, marked_on from positions_marked order by strategy_id"
+        assert store.sql(marked) == [
+            (-70, Decimal("100.7"), 77, "2025-11-20"),
+            (None, None, None, None),
+        ]
         assert differences(made, store) == []
 
 

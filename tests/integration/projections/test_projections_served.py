@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -121,3 +124,71 @@ def test_a_projection_of_ones_own_is_one_module_and_one_line(tmp_path: Path, mon
         with connect(tmp_path / "data") as ledger:
             define(ledger)
             ledger.wait_for(submit(ledger, "c1"), projection="turnover", timeout=30)
+
+
+def test_from_a_copy_of_the_journal_alone_one_command_brings_the_database_back(
+    tmp_path: Path, overlay: Path, capsys
+) -> None:
+    """A disaster: everything is gone but the journal's own files; the new database is empty."""
+    with Child(tmp_path / "data", config=overlay) as child:
+        child.start()
+        with connect(tmp_path / "data") as ledger:
+            define(ledger)
+            for number in range(20):
+                submit(ledger, f"c{number}")
+        child.stop()
+    for name in ("trading", "market", "manifest.json"):
+        source = tmp_path / "data" / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        copy(source, tmp_path / "copy" / name)
+    empty = ["--config", str(overlay), "--set", f"postgresql.connection.schema=e{time.monotonic_ns()}"]
+    assert main(["projections", "fill", "--data", str(tmp_path / "copy"), *empty]) == 0
+    said = capsys.readouterr().out
+    assert "0 differences" in said
+    assert " rows in " in said
+    with Child(tmp_path / "copy", config=overlay, sets=[empty[-1]]) as child:
+        child.start()
+        with (
+            connect(tmp_path / "copy") as ledger,
+            PostgresStore(load(overlay, [empty[-1]]).settings) as store,
+        ):
+            ledger.wait_for(submit(ledger, "after"), projection="postgres")
+            assert len(store.open_orders()) == 21
+
+
+def test_with_projector_server_and_ledger_killed_amid_a_nasty_venue_the_database_equals_the_fold(
+    tmp_path: Path, overlay: Path, capsys
+) -> None:
+    data, server = tmp_path / "data", real_server("postgres")
+    run = [sys.executable, "-m", "ledger.cli", "simulate", "--nasty", "--orders", "1200", "--rate", "300"]
+    with Child(data, config=overlay) as child:
+        child.start()
+        told = (tmp_path / "simulate.log").open("wb")
+        with told, subprocess.Popen([*run, "--data", str(data)], stdout=told, stderr=told) as simulation:
+            turn = 0
+            while simulation.poll() is None:
+                status = read_status(data, "postgres")
+                if status is not None and status.events > 300:
+                    turn += 1
+                    if turn % 3 == 0:
+                        server.kill()
+                        server.start()
+                    elif turn % 3 == 1:
+                        with suppress(ProcessLookupError):
+                            os.kill(status.pid, signal.SIGKILL)
+                    elif turn == 2:
+                        child.kill()
+                        child.start()
+                time.sleep(0.3)
+        assert simulation.returncode == 0, (tmp_path / "simulate.log").read_text()[-500:]
+        assert turn >= 3, "too little was killed"
+        with connect(data) as ledger:
+            ledger.wait_for(ledger.head()["journals"]["trading"][0]["head"], "postgres", timeout=60)
+            acknowledged = sorted((row["symbol"], row["client_order_id"]) for row in ledger.query("orders"))
+        audit = ["projections", "audit", "postgres", "--data", str(data), "--config", str(overlay)]
+        assert main(audit) == 0, capsys.readouterr().out
+        with PostgresStore(config=overlay) as store:
+            found = sorted((row["symbol"], row["client_order_id"]) for row in store.orders())
+        assert len(found) > 1000
+        assert found == acknowledged, "an order is missing, or there twice"

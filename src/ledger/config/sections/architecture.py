@@ -31,7 +31,7 @@ class Timeseries(msgspec.Struct, frozen=True):
 class Relational(msgspec.Struct, frozen=True):
     """The database of orders, fills and positions."""
 
-    type: Annotated[Literal["postgresql"], planned("Which system takes orders, fills and positions.")] = (
+    type: Annotated[Literal["postgresql"], acts("Which system takes orders, fills and positions.")] = (
         "postgresql"
     )
     purpose: Annotated[str, advisory(PURPOSE)] = "orders_trades_positions"
@@ -271,7 +271,7 @@ class AnalyticalSwitch(msgspec.Struct, frozen=True):
 class Projections(msgspec.Struct, frozen=True):
     """Which databases follow the journal; a connection section alone starts nothing."""
 
-    postgres: RunningProjection = RunningProjection()
+    postgres: RunningProjection = RunningProjection(batch_events=20_000)
     timescale: ProjectionSwitch = ProjectionSwitch()
     redis: RunningProjection = RunningProjection()
     questdb: RunningProjection = RunningProjection()

@@ -84,12 +84,19 @@ class Performance(msgspec.Struct, frozen=True):
 class TablePartitioning(msgspec.Struct, frozen=True):
     """Partitions by time."""
 
-    type: Annotated[Literal["RANGE"], planned("How the table is partitioned.", seed="S-9 S-52")] = "RANGE"
-    column: Annotated[Literal["created_at"], planned("Column that it is partitioned by.", seed="S-9")] = (
-        "created_at"
-    )
+    type: Annotated[Literal["RANGE"], acts("How the table is partitioned.", seed="S-9 S-52")] = "RANGE"
+    column: Annotated[
+        Literal["created_at"],
+        acts("Column that it is partitioned by; fills by their own time of record.", seed="S-9"),
+    ] = "created_at"
     interval: Annotated[
-        str, planned("Period of one partition; wins over partition_interval.", seed="S-4", form="months")
+        str,
+        planned(
+            "Period of one partition; wins over partition_interval.",
+            seed="S-4",
+            form="months",
+            fixed_now=True,
+        ),
     ] = "1 MONTH"
 
 

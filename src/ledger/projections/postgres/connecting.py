@@ -79,7 +79,8 @@ class Target(msgspec.Struct, frozen=True):
             "tcp_user_timeout": _USER_TIMEOUT_MS,
             "options": (
                 f"-c statement_timeout={self.statement_timeout_ms} -c lock_timeout={self.lock_timeout_ms}"
-                f" -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+                # Rows and offset vanish together, and are given again: a commit need not wait for the disk.
+                " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC -c synchronous_commit=off"
                 f" -c tcp_keepalives_idle={self.keepalives_idle_s}"
                 f" -c tcp_keepalives_interval={self.keepalives_interval_s}"
                 f" -c tcp_keepalives_count={self.keepalives_count}"

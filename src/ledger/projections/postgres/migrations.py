@@ -98,7 +98,15 @@ create view open_orders as
 create view daily_pnl as
   select trade_date, strategy_id, symbol, account, quantity, realized_pnl, unrealized_pnl, unrealized_change,
          realized_pnl + unrealized_change as total_pnl, currency, fees, mark_price, mark_from, mark_seq, cut_at
-  from daily_cuts
+  from daily_cuts;
+create view positions_marked as
+  select p.*, c.mark_price, c.mark_seq, c.mark_from, c.trade_date as marked_on,
+         p.quantity * c.mark_price * p.multiplier - p.cost as unrealized_pnl
+  from positions p left join lateral (
+    select mark_price, mark_seq, mark_from, trade_date from daily_cuts
+    where strategy_id = p.strategy_id and symbol = p.symbol and mark_price is not null
+    order by trade_date desc limit 1
+  ) c on true
 """
 MIGRATIONS: Final[tuple[tuple[int, str, str], ...]] = (
     (1, "tables", ";\n".join((*map(create_table, TABLES.values()), _OFFSETS))),

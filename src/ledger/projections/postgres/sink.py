@@ -31,6 +31,7 @@ from ledger.domain.events import (
     ReplaceRequested,
 )
 from ledger.domain.operator_events import PositionAdjusted, PositionTransferred, TradingDayRolled
+from ledger.errors import Rejected
 from ledger.projections import rows
 from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Projection, Row, View
@@ -198,8 +199,16 @@ class PostgresSink:
     def repair(
         self, mending: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset
     ) -> None:
-        """Raises SinkDown; Fenced where the offset is not `at` any more."""
-        self._try(lambda connection: self._repair(connection, mending, surplus, at))
+        """Raises SinkDown; Fenced where the offset is not `at` any more; Rejected where a row is never taken."""
+        try:
+            self._try(lambda connection: self._repair(connection, mending, surplus, at))
+        except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
+            self.close()
+            reason = " ".join(str(error).split())
+            raise Rejected(
+                f"a row is not taken, so nothing was repaired: {reason[:200]}",
+                "`ledger projections status` shows what is parked, and why",
+            ) from None
 
     def _repair(
         self,

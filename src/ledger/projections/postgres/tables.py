@@ -155,6 +155,7 @@ POSITIONS: Final = Table(
         ("fill_count", "int8"),
         ("cycle", "int8"),
         ("last_price", _MONEY),
+        ("multiplier", _MONEY),
         ("updated_at", "timestamptz"),
         ("opened_at_ns", "int8"),
         ("updated_at_ns", "int8"),
