@@ -15,6 +15,7 @@ from msgspec import Struct
 
 import actors
 from ledger.codec import decode_events
+from ledger.engine.collecting import no_collection
 from ledger.errors import Corrupt
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import Frame, Head, JournalReader, open_readonly, place_text
@@ -47,9 +48,9 @@ def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file:
     seq = frame.first_seq
     try:
         events = decode_events(frame.payload)
-        apply, now = fold.apply, frame.recorded_at_ns
-        for event in events[: to_seq - seq + 1]:
-            apply(seq, now, event)
+        steps, now = fold.steps, frame.recorded_at_ns
+        for event in events if to_seq >= frame.last_seq else events[: to_seq - seq + 1]:
+            steps[type(event)](seq, now, event)
             seq += 1
     except Exception as error:
         fold.entities.discard()
@@ -95,7 +96,7 @@ def replay(
     last = 2**63 - 1 if to_seq is None else to_seq
     events = 0
     begun = time.perf_counter()
-    with JournalReader(data, journal, partition, wal=wal) as reader:
+    with no_collection(), JournalReader(data, journal, partition, wal=wal) as reader:
         head = open_readonly(data).journal(journal, partition).origin
         end = reader.head()
         _check_stopped(reader, end)
