@@ -22,6 +22,7 @@ import _bench_plot
 from _bench_budget import BudgetBench
 from _bench_doors import DoorBench
 from _bench_engine import EngineBench
+from _bench_goals import verdicts
 from _bench_growth import GrowthBench
 from _bench_peers import PeersBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
@@ -175,4 +176,6 @@ def _report(figures: Figures, about: dict[str, Any], options: argparse.Namespace
     print(", ".join(f"{key} {value}" for key, value in about.items()))
     print(f"{options.rounds} interleaved rounds, seed {options.seed}")
     print(table(results))
+    for what, at_most, seen, said in verdicts(results):
+        print(f"goal: {what}: {seen} (at most {at_most}): {said}")
     print("checked: " + ", ".join(f"{number:,} {what}" for what, number in figures.checked.items()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from _bench_goals import verdicts
+
 BEGIN: Final = "<!-- figures: written by tools/bench --into -->"
 END: Final = "<!-- end of figures -->"
 TITLES: Final = {
@@ -37,6 +39,9 @@ def _tables(document: dict[str, Any]) -> str:
     about = ", ".join(f"{key} {value}" for key, value in document["machine"].items())
     checked = ", ".join(f"{number:,} {what}" for what, number in document["checked"].items())
     lines = [f"Machine: {about}. {document['rounds']} interleaved rounds, seed {document['seed']}.", ""]
+    lines += ["### Goals", "", "| goal | at most | seen | |", "|---|--:|--:|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in verdicts(document["results"])]
+    lines.append("")
     for key, title in TITLES.items():
         rows = [it for it in document["results"] if it["name"].split()[0] == key]
         if rows:
