@@ -75,7 +75,7 @@ class DoorBench:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with tempfile.TemporaryDirectory(dir=self._root) as directory:
             path = Path(directory)
-            echo = _Echo(path / "echo")
+            echo = Echo(path / "echo")
             try:
                 with Child(path / "data", sets=ROOM) as child:
                     endpoints = child.start()["endpoints"]
@@ -85,7 +85,7 @@ class DoorBench:
                         self._shape(context, echo.endpoint, "sync only", flight, each, payloads)
                         rate = self._shape(context, door, "door", flight, each, payloads)
                         if (flight, each) == HALF_LOAD_OF:
-                            self._half_load(context, door, rate / 2)
+                            self._half_load(context, echo.endpoint, door, rate / 2)
                     self._report(context, echo.endpoint, endpoints)
                     check(child.stop() == 0, "serve did not end cleanly")
             finally:
@@ -127,15 +127,14 @@ class DoorBench:
             self._figures.add(f"{who} {shape} p{percent}", "us", value, floor)
         return commands / seconds
 
-    def _half_load(self, context: zmq.Context[zmq.Socket[bytes]], door: str, rate: float) -> None:
+    def _half_load(self, context: zmq.Context[zmq.Socket[bytes]], floor: str, door: str, rate: float) -> None:
         """Commands at a fixed pace whatever comes back: their time counts from when they were due."""
-        latencies, answers = _paced(context, door, self._paced, rate)
+        of_floor, _ = paced(context, floor, self._paced, rate)
+        add_percentiles(self._figures, "sync only half load", of_floor)
+        latencies, answers = paced(context, door, self._paced, rate)
         good = sum(type(decode_answers(answer)[0]) is Committed for answer in answers)
         check(good == len(self._paced), f"{len(self._paced)} paced commands, {good} committed")
-        latencies.sort()
-        for percent in (50, 99, 99.9):
-            value = 1e6 * latencies[min(good - 1, int(good * percent / 100))]
-            self._figures.add(f"door half load p{percent}", "us", value, note="half of door 256 x 1")
+        add_percentiles(self._figures, "door half load", latencies, "sync only half load")
 
     def _report(self, context: zmq.Context[zmq.Socket[bytes]], floor: str, endpoints: dict[str, str]) -> None:
         """Reports of orders that are there, and market data."""
@@ -168,7 +167,7 @@ class DoorBench:
         self._figures.count("orders sent over the door and found in the journal", count)
 
 
-class _Echo:
+class Echo:
     """The floor's server."""
 
     def __init__(self, file: Path) -> None:
@@ -219,7 +218,18 @@ def _converse(
         socket.close()
 
 
-def _paced(
+def add_percentiles(
+    figures: Figures, name: str, latencies: list[float], floor: str = "", goal: str = ""
+) -> None:
+    """p50, p99 and p99.9 of these seconds."""
+    latencies.sort()
+    for percent in (50, 99, 99.9):
+        value = 1e6 * latencies[min(len(latencies) - 1, int(len(latencies) * percent / 100))]
+        against = f"{floor} p{percent}" if floor else ""
+        figures.add(f"{name} p{percent}", "us", value, against, goal if percent == 99 else "")
+
+
+def paced(
     context: zmq.Context[zmq.Socket[bytes]], endpoint: str, payloads: Sequence[bytes], rate: float
 ) -> tuple[list[float], list[bytes]]:
     """(seconds of each message from when it was due, answers)."""

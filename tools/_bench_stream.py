@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import zmq
 
+from _bench_doors import Echo, add_percentiles, paced
 from _bench_load import definitions, market
 from _bench_result import Figures, check
 from ledger.testing import Child
@@ -46,6 +47,7 @@ class StreamBench:
             ):
                 endpoints = child.start()["endpoints"]
                 self._idle(child)
+                self._floor(context, Path(directory) / "echo")
                 self._define(context, endpoints["commands"])
                 self._stream(context, endpoints)
                 check(child.stop() == 0, "serve did not end cleanly")
@@ -58,6 +60,15 @@ class StreamBench:
         time.sleep(self._idle_s)
         used = _cpu_s(child.pid) - before
         self._figures.add("stream idle serve", "% of a core", 100 * used / self._idle_s, note="goal: under 1")
+
+    def _floor(self, context: zmq.Context[Any], file: Path) -> None:
+        """The same messages at the same pace to a server that syncs them and gives them back."""
+        echo = Echo(file)
+        try:
+            latencies, _ = paced(context, echo.endpoint, self._payloads, PACE_HZ)
+        finally:
+            echo.end()
+        add_percentiles(self._figures, "sync only stream", latencies)
 
     def _define(self, context: zmq.Context[Any], endpoint: str) -> None:
         door = _dealer(context, endpoint)
@@ -100,10 +111,9 @@ class StreamBench:
             len(published) == good == count, f"{count} sent, {len(published)} published, {good} acknowledged"
         )
         self._figures.count("market data published", count)
-        took = sorted(1e6 * (then - at) for at, then in zip(sent_at, published, strict=True))
-        for percent, goal in ((50, ""), (99, f"goal: under {GOAL_US}"), (99.9, "")):
-            value = took[min(count - 1, int(count * percent / 100))]
-            self._figures.add(f"stream market in to out p{percent}", "us", value, note=goal)
+        latencies = [then - at for at, then in zip(sent_at, published, strict=True)]
+        goal = f"goal: under {GOAL_US}"
+        add_percentiles(self._figures, "stream market in to out", latencies, "sync only stream", goal)
 
 
 def _dealer(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
