@@ -7,13 +7,15 @@ import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.config import Settings, load
-from ledger.projections import Fenced, Misplaced
+from ledger.errors import Rejected
+from ledger.projections import Fenced, Misplaced, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.questdb import make
 from ledger.projections.runner import Runner
@@ -32,8 +34,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuestdbProcess]
 
 @pytest.fixture
 def empty(server: QuestdbProcess) -> QuestdbProcess:
-    for table in ("market_data_ticks", "trades", "executions", "ledger_offset"):
-        ask(server, f"DROP TABLE IF EXISTS {table}")
+    for table in ("market_data_ticks", "trades", "executions"):
+        for suffix in ("", "_rebuild", "_before"):
+            ask(server, f"DROP TABLE IF EXISTS {table}{suffix}")
+    ask(server, "DROP TABLE IF EXISTS ledger_offset")
     return server
 
 
@@ -160,3 +164,72 @@ def test_over_tcp_every_row_is_read_back(data: Path, empty: QuestdbProcess) -> N
     settings = settings_of(empty, "questdb.connection.protocol=ilp", "questdb.ingestion.ilp.enabled=true")
     fill(data, settings)
     assert differences(data, settings) == []
+
+
+def rebuilt(data: Path, server: QuestdbProcess) -> Settings:
+    """A live copy with a wrong price, and a filled shadow beside it."""
+    settings = settings_of(server)
+    fill(data, settings)
+    newest = ask(server, "select max(seq) from trades")[0][0]
+    ask(server, f"UPDATE trades SET px = 1 WHERE seq = {newest}")
+    wait_until(lambda: ask(server, "select count() from trades where px = 1")[0][0] == 1, "the update")
+    shadow = make(settings, 0).shadow()
+    Runner(data, shadow, shadow=True).run(until_head=True)
+    return settings
+
+
+def test_a_rebuild_becomes_live_and_can_be_taken_back(data: Path, empty: QuestdbProcess) -> None:
+    settings = rebuilt(data, empty)
+    assert len(differences(data, settings)) == 1, "the live copy serves until the switch"
+    sink = make(settings, 0)
+    with following(data, settings):  # the projector waits while tables are exchanged
+        sink.switch()
+    assert differences(data, settings) == []
+    sink.rollback()
+    assert len(differences(data, settings)) == 1
+    sink.switch()
+    assert differences(data, settings) == []
+    with pytest.raises(Rejected, match="no table"):
+        sink.switch()
+    sink.close()
+
+
+def test_an_exchange_that_a_kill_cut_short_is_finished(
+    data: Path, empty: QuestdbProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = rebuilt(data, empty)
+    sink, statements = make(settings, 0), list[str]()
+    server = sink._server
+    real = server.exec
+
+    def dies_amid_renames(statement: str) -> list[list[Any]]:
+        statements.append(statement)
+        if sum(each.startswith("RENAME") for each in statements) == 2:
+            raise KeyboardInterrupt
+        return real(statement)
+
+    monkeypatch.setattr(server, "exec", dies_amid_renames)
+    with pytest.raises(KeyboardInterrupt):
+        sink.switch()
+    monkeypatch.undo()
+    with pytest.raises(SinkDown, match="exchanged"):
+        sink._switching().check_closed()
+    sink.close()
+    monkeypatch.setattr("ledger.projections.questdb.switching.ABANDONED_NS", 0)
+    fill(data, settings)
+    assert differences(data, settings) == []
+
+
+@contextmanager
+def following(data: Path, settings: Settings) -> Iterator[Runner]:
+    """A projector in a thread."""
+    runner = Runner(data, make(settings, 0), backoff_max_s=0.2)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    try:
+        wait_until(lambda: runner.pulse.journals, "the start")
+        yield runner
+    finally:
+        runner.stop()
+        thread.join(30)
+    assert not thread.is_alive()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.client.stores import RedisStore
 from ledger.config import Settings, load
+from ledger.errors import Rejected
 from ledger.projections import Fenced, Misplaced, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.redis import make
@@ -228,3 +230,41 @@ def test_an_evicting_server_is_noticed_and_written_again(data: Path, empty: Redi
     assert sink.offset("trading") is None
     fill(data, settings)
     assert differences(data, settings) == []
+
+
+def test_a_rebuild_beside_the_live_copy_takes_its_place(data: Path, empty: RedisProcess) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    client = empty.client()
+    client.hset("position:S1:AAPL", "quantity", "999")
+    client.hset("position:S9:AAPL", mapping={"quantity": "1", "version": "3"})
+    shadow = make(settings, 0).shadow()
+    Runner(data, shadow, shadow=True).run(until_head=True)
+    assert client.hget("position:S1:AAPL", "quantity") == "999", "the live copy serves until the switch"
+    assert client.hget("rebuild:position:S1:AAPL", "quantity") not in (None, "999")
+    sink = make(settings, 0)
+    sink.switch()
+    assert differences(data, settings) == []
+    assert [key for key in client.scan_iter("rebuild:*")] == []
+    with pytest.raises(Rejected, match="in place"):
+        sink.rollback()
+
+
+def test_programs_read_positions_and_books(data: Path, empty: RedisProcess) -> None:
+    settings = settings_of(empty)
+    with RedisStore(settings) as store:
+        assert store.place() is None
+        fill(data, settings)
+        assert str(store.place()).startswith("trading/0:")
+        position = store.position("S1", "AAPL")
+        assert position is not None
+        assert position["quantity"] == empty.client().hget("position:S1:AAPL", "quantity")
+        assert store.position("S1", "NONE") is None
+        book = store.top_levels("AAPL", 2)
+        assert book is not None
+        assert len(book["bids"]) == len(book["asks"]) == 2
+        assert float(book["bids"][0][0]) > float(book["bids"][1][0])
+        assert float(book["asks"][0][0]) < float(book["asks"][1][0])
+        assert store.top_levels("NONE", 2) is None
+        with pytest.raises(Rejected, match="no orders"):
+            store.open_orders()

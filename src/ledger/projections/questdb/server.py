@@ -92,13 +92,13 @@ class Server:
     def _token(self) -> str:
         return base64.b64encode(f"{self._server.user}:{self._password()}".encode()).decode()
 
-    def send(self, rows: Sequence[Row]) -> None:
-        """Rows of one table. Over HTTP they are acknowledged, all or none; over TCP only `wait_visible` can tell.
+    def send(self, table: str, rows: Sequence[Row]) -> None:
+        """Rows of one kind into a table. Over HTTP they are acknowledged, all or none; over TCP only `wait_visible` can tell.
 
         Raises SinkDown; Poison naming the row, where one row alone is refused.
         """
         try:
-            self._flush(rows)
+            self._flush(table, rows)
         except QuestDBError as error:
             self.close()
             if not any(part in str(error) for part in _REFUSED):
@@ -107,26 +107,26 @@ class Server:
                 raise Poison(rows[0].table, rows[0].key, str(error)) from error
             # One bad row rejects the whole flush: halve until it stands alone.
             half = len(rows) // 2
-            self.send(rows[:half])
-            self.send(rows[half:])
+            self.send(table, rows[:half])
+            self.send(table, rows[half:])
         except OSError as error:
             self.close()
             raise SinkDown(f"QuestDB at {self._address}: {error}") from error
 
-    def _flush(self, rows: Sequence[Row]) -> None:
+    def _flush(self, table: str, rows: Sequence[Row]) -> None:
         if self._sender is None:
-            kind = "tcp" if self.is_tcp else "http"
+            way = "tcp" if self.is_tcp else "http"
             options = "" if self.is_tcp else f"retry_timeout=0;request_timeout={int(self._timeout_s * 1000)};"
             if self._server.user and not self.is_tcp:
                 options += f"username={self._server.user};password={self._password().replace(';', ';;')};"
             sender = Sender.from_conf(  # type: ignore[reportUnknownMemberType]
-                f"{kind}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
+                f"{way}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
             )
             sender.establish()  # type: ignore[reportUnknownMemberType]
             self._sender = sender
         buffer = self._sender.new_buffer()
-        table = rows[0].table
-        names, symbols = names_of(table), frozenset(symbols_of(table))
+        kind = rows[0].table
+        names, symbols = names_of(kind), frozenset(symbols_of(kind))
         at = names.index("ts_ns")
         for row in rows:
             values = dict(zip(names, row.values, strict=True))

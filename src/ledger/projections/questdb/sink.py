@@ -16,16 +16,17 @@ import msgspec
 from msgspec import Struct
 
 from ledger.config import Settings
+from ledger.errors import Rejected
 from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
 from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.switching import BEFORE, REBUILD, Switching, newest, place_of, write
 from ledger.projections.questdb.tables import (
     COLUMNS,
     CREATE_OFFSETS,
     EXECUTIONS,
-    OFFSETS,
     TICKS,
     TRADES,
     create_table,
@@ -61,8 +62,11 @@ class QuestdbSink:
     name = "questdb"
     journals: Sequence[str] = ("trading", "market")
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, suffix: str = "") -> None:
+        """`suffix` stands after the name of every table: of a rebuild."""
+        self._whole = settings
         self._settings = settings.questdb
+        self._suffix = suffix
         self._partition = partition
         self._server = Server(settings)
         self._rows_max = settings.questdb.connection.auto_flush_rows
@@ -93,8 +97,10 @@ class QuestdbSink:
                     f"QuestDB holds another ledger (lineage {found.lineage})",
                     "use another QuestDB, or drop its tables",
                 )
+        if not self._suffix:
+            self._switching().finish_abandoned()
         self._claim = self._claimed() + 1
-        self._insert(f"writer/{self._partition}", f"pid {os.getpid()}")
+        self._insert(f"writer/{self._partition}{self._suffix}", f"pid {os.getpid()}")
 
     def offset(self, journal: str) -> Offset | None:
         """From the newest row of the offset table. Raises SinkDown."""
@@ -109,11 +115,12 @@ class QuestdbSink:
             by_table.setdefault(row.table, []).append(row)
         for rows in by_table.values():
             for start in range(0, len(rows), self._rows_max):
-                self._server.send(rows[start : start + self._rows_max])
+                self._server.send(rows[0].table + self._suffix, rows[start : start + self._rows_max])
         for table, rows in by_table.items():
             if self._server.is_tcp:
                 self._wait_arrived(table, rows)
-            self._server.wait_visible(table)
+            self._server.wait_visible(table + self._suffix)
+        self._check_writer()
         self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
 
     def _ttl_days(self, table: str) -> int | None:
@@ -133,20 +140,22 @@ class QuestdbSink:
         for table, configured in by_name.items():
             period = "MONTH" if configured is None else configured.partitioning.type
             uncommitted = 500_000 if configured is None else configured.optimization.max_uncommitted_rows
-            self._server.exec(create_table(table, period, uncommitted))
+            self._server.exec(create_table(table, self._suffix, period, uncommitted))
             days = self._ttl_days(table)
             if days is not None:
-                self._server.exec(f"ALTER TABLE {table} SET TTL {days} DAYS")
+                self._server.exec(f"ALTER TABLE {table}{self._suffix} SET TTL {days} DAYS")
         self._made = True
 
     def _stored(self, journal: str) -> Offset | None:
         text = self._newest("offset_json", self._place(journal))
-        return None if text is None else msgspec.json.decode(text, type=Offset)
+        return None if not text else msgspec.json.decode(text, type=Offset)
 
     def _claimed(self) -> int:
-        return int(self._newest("claim", f"writer/{self._partition}") or 0)
+        return int(self._newest("claim", f"writer/{self._partition}{self._suffix}") or 0)
 
     def _check_writer(self) -> None:
+        if not self._suffix:
+            self._switching().check_closed()
         claimed = self._claimed()
         if claimed > self._claim:
             raise Fenced(
@@ -155,24 +164,18 @@ class QuestdbSink:
             )
 
     def _newest(self, column: str, place: str) -> Any:
-        found = self._server.exec(
-            f"select {column} from {OFFSETS} where place = '{place}' latest on timestamp partition by place"
-        )
-        return found[0][0] if found else None
+        return newest(self._server, column, place)
 
     def _place(self, journal: str) -> str:
-        return f"{journal}/{self._partition}"
+        return place_of(journal, self._partition, self._suffix)
 
     def _insert(self, place: str, text: str) -> None:
-        escaped = text.replace("'", "''")
-        now = time.time_ns()
-        self._server.exec(f"insert into {OFFSETS} values ({now}, '{place}', '{escaped}', {self._claim})")
-        self._server.wait_visible(OFFSETS)
+        write(self._server, place, text, self._claim)
 
     def _wait_arrived(self, table: str, rows: Sequence[Row]) -> None:
         """ILP over TCP says nothing: look whether every seq is there. Raises SinkDown where rows have vanished."""
         first, last = rows[0].version, rows[-1].version
-        statement = f"select count_distinct(seq) from {table} where part = {self._partition} and seq between {first} and {last}"
+        statement = f"select count_distinct(seq) from {table}{self._suffix} where part = {self._partition} and seq between {first} and {last}"
         for _ in range(200):
             if self._server.exec(statement)[0][0] >= len(rows):
                 return
@@ -202,7 +205,7 @@ class QuestdbSink:
     def _oldest_ns(self, table: str) -> int:
         """Where the table's TTL begins; 0 without one."""
         days = self._ttl_days(table)
-        newest = self._server.exec(f"select max(ts_ns) from {table}")
+        newest = self._server.exec(f"select max(ts_ns) from {table}{self._suffix}")
         if days is None or not newest or newest[0][0] is None:
             return 0
         return int(newest[0][0]) - days * _DAY_NS
@@ -211,7 +214,7 @@ class QuestdbSink:
         names = ", ".join(names_of(table))
         kinds = [kind for _, kind in COLUMNS[table]]
         where = f"part = {self._partition} and seq <= {seq}"
-        for found in self._server.read(f"select seq, {names} from {table} where {where}"):
+        for found in self._server.read(f"select seq, {names} from {table}{self._suffix} where {where}"):
             values = tuple(
                 "" if value is None and kind.startswith(("SYMBOL", "VARCHAR")) else value
                 for value, kind in zip(found[1:], kinds, strict=True)
@@ -228,10 +231,34 @@ class QuestdbSink:
         for table in TABLES[at.journal]:
             mending = [row for row in rows if row.table == table]
             if mending:
-                self._server.send(mending)
-                self._server.wait_visible(table)
+                self._server.send(table + self._suffix, mending)
+                self._server.wait_visible(table + self._suffix)
         if surplus:
             raise SinkDown(
                 f"{len(surplus)} rows are not the journal's and QuestDB cannot delete single rows",
                 "ledger projections rebuild questdb",
             )
+
+    # ---- rebuild -------------------------------------------------------------------------------------------
+
+    def shadow(self) -> QuestdbSink:
+        """A sink into tables of the same form beside the live ones. Raises Rejected with several partitions."""
+        if self._whole.engine.partitions > 1:
+            raise Rejected(
+                "the partitions share QuestDB's tables, so one alone cannot be rebuilt beside them",
+                "drop the tables: the projectors fill them again",
+            )
+        return QuestdbSink(self._whole, self._partition, REBUILD)
+
+    def switch(self) -> None:
+        """The rebuilt tables become the live ones; the projector waits meanwhile. Raises SinkDown, Rejected."""
+        self._prepare()
+        self._switching().run(REBUILD, BEFORE)
+
+    def rollback(self) -> None:
+        """Back to the tables before the last switch. Raises SinkDown, Rejected where there are none."""
+        self._prepare()
+        self._switching().run(BEFORE, REBUILD)
+
+    def _switching(self) -> Switching:
+        return Switching(self._server, self._partition)

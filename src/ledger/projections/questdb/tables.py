@@ -50,11 +50,11 @@ def names_of(table: str) -> tuple[str, ...]:
     return tuple(name for name, _ in COLUMNS[table])
 
 
-def create_table(table: str, period: str, uncommitted_max: int) -> str:
-    """The statement that makes a table of rows."""
+def create_table(table: str, suffix: str, period: str, uncommitted_max: int) -> str:
+    """The statement that makes a table of rows; a rebuild's has a suffix."""
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS[table])
     return (
-        f"CREATE TABLE IF NOT EXISTS {table} (timestamp TIMESTAMP_NS, {columns}, seq LONG) TIMESTAMP(timestamp)"
+        f"CREATE TABLE IF NOT EXISTS {table}{suffix} (timestamp TIMESTAMP_NS, {columns}, seq LONG) TIMESTAMP(timestamp)"
         f" PARTITION BY {period} WAL WITH maxUncommittedRows={uncommitted_max} DEDUP UPSERT KEYS(timestamp, symbol, seq)"
     )
 

@@ -19,6 +19,8 @@ SESSION: Final = "session"
 LEVELS: Final = "levels"
 BOOK: Final = "book"
 SLOTS: Final = 16384
+REBUILD: Final = "rebuild:"
+"""Before every key of a rebuild."""
 _PART: Final = r"[^{}:\s]+"
 
 
@@ -26,11 +28,12 @@ _PART: Final = r"[^{}:\s]+"
 class Names:
     """Renders keys by the patterns of the settings, and reads them back."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, prefix: str = "") -> None:
+        """`prefix` stands before every key of a rebuild."""
         structures = settings.redis.data_structures
-        self._book = structures.order_books.key_pattern
-        self._position = structures.positions.key_pattern
-        self._session = structures.sessions.key_pattern
+        self._book = prefix + structures.order_books.key_pattern
+        self._position = prefix + structures.positions.key_pattern
+        self._session = prefix + structures.sessions.key_pattern
         self._tags = structures.hash_tags
         self._parsed = {
             table: re.compile(self._regex(pattern))
@@ -99,6 +102,6 @@ class Names:
         return regex
 
 
-def offset_key(partition: int, tag: str = "") -> str:
+def offset_key(partition: int, tag: str = "", prefix: str = "") -> str:
     """The hash that says how far the projection got; in a cluster one for each master, by a tag of its slots."""
-    return f"{OFFSET}:{partition}" + (f":{{{tag}}}" if tag else "")
+    return f"{prefix}{OFFSET}:{partition}" + (f":{{{tag}}}" if tag else "")

@@ -44,8 +44,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 class RowMaker:
     """Makes rows by the settings; holds nothing else."""
 
-    def __init__(self, settings: Settings, partition: int) -> None:
-        self.names = Names(settings)
+    def __init__(self, settings: Settings, partition: int, prefix: str = "") -> None:
+        self.names = Names(settings, prefix)
         self._levels_max = settings.cache.book_levels_max
         self._partition = partition
 

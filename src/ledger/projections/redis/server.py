@@ -33,8 +33,9 @@ WHOLE: Final = ""
 class Server:
     """A connection that is made when it is first needed and made anew after each failure."""
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, prefix: str = "") -> None:
         self._settings = settings
+        self._prefix = prefix
         self._connection = settings.redis.connection
         self._pool = settings.redis.pool_settings
         self._partition = partition
@@ -91,7 +92,7 @@ class Server:
     def offset_keys(self) -> list[str]:
         """The hashes that say how far the projection is: one, or one for each master, in slots of its own."""
         if not self.is_cluster:
-            return [offset_key(self._partition)]
+            return [offset_key(self._partition, prefix=self._prefix)]
         return self.call(self._tagged_keys)
 
     def scan(self, pattern: str) -> Iterator[bytes]:
@@ -118,7 +119,7 @@ class Server:
         found: dict[str, str] = {}
         masters = set(owners.values())
         for number in range(TAGS_MAX):
-            key = offset_key(self._partition, f"m{number}")
+            key = offset_key(self._partition, f"m{number}", self._prefix)
             found.setdefault(owners[client.keyslot(key)], key)  # type: ignore[reportUnknownMemberType]
             if len(found) == len(masters):
                 break

@@ -11,13 +11,15 @@ from typing import Any, Final, final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.config import Settings
+from ledger.errors import Rejected
 from ledger.journal import partition_of
 from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
-from ledger.projections.redis.names import BOOK, LEVELS, META, POSITION, SESSION
+from ledger.projections.redis.names import BOOK, LEVELS, META, POSITION, REBUILD, SESSION
 from ledger.projections.redis.reading import as_row, kinds_of, with_versions
 from ledger.projections.redis.rows import COLUMNS, RowMaker
 from ledger.projections.redis.server import Server
@@ -51,10 +53,13 @@ class RedisSink:
     name = "redis"
     journals: Sequence[str] = ("trading", "market")
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, prefix: str = "") -> None:
+        """`prefix` stands before every key: of a rebuild."""
         structures, cache = settings.redis.data_structures, settings.cache
-        self._maker = RowMaker(settings, partition)
-        self._server = Server(settings, partition)
+        self._settings = settings
+        self._prefix = prefix
+        self._maker = RowMaker(settings, partition, prefix)
+        self._server = Server(settings, partition, prefix)
         self._partition, self._partitions = partition, settings.engine.partitions
         self._group = (
             settings.redis.performance.pipeline_size if settings.redis.performance.pipeline_enabled else 1
@@ -68,7 +73,7 @@ class RedisSink:
         }
         self._heartbeat_s = cache.heartbeat_interval_ms / 1000
         self._assert_s = structures.positions.ttl_seconds / 3
-        self._publishes = cache.publish_market_data
+        self._publishes = cache.publish_market_data and not prefix
         self._lineage = ""
         self._generations: dict[str, str] = {}
         """By offset key: the number of our claim."""
@@ -319,9 +324,52 @@ class RedisSink:
         """Write these rows whatever stands there, and remove the surplus, if the offset still is `at`."""
         if self.offset(at.journal) != at:
             raise Fenced("the projection has moved on since it was looked at", "audit again")
-        for key in [*(key[0] for _, key in surplus), *(row.key[0] for row in rows)]:
-            self._server.call(lambda client, key=key: client.delete(key))
+        self._delete([*(key[0] for _, key in surplus), *(row.key[0] for row in rows)])
         self._put_all([self._entry(row) for row in rows])
+
+    # ---- rebuild -------------------------------------------------------------------------------------------
+
+    def shadow(self) -> RedisSink:
+        """The same keys under a prefix of their own."""
+        return RedisSink(self._settings, self._partition, REBUILD)
+
+    def switch(self) -> None:
+        """Copy the rebuilt keys over the live ones, key by key, and remove both what is surplus and the rebuilt keys.
+
+        Each key changes at once, all together do not; a live key that is newer stays, so the projector may run on.
+        Killed amid, it can be done again. Raises SinkDown.
+        """
+        shadow = self.shadow()
+        self._server.load_library()
+        try:
+            rebuilt: list[bytes] = []
+            for journal in self.journals:
+                with shadow.look(journal) as view:
+                    rows = [replace(row, key=(row.key[0].removeprefix(REBUILD),)) for row in view.rows()]
+                self._replace_all(journal, rows, view.offset.seq)
+                for table in self._tables(journal):
+                    rebuilt += self._server.scan(shadow._maker.names.globs(table))
+            self._delete([key.decode() for key in rebuilt] + shadow._server.offset_keys())
+        finally:
+            shadow.close()
+
+    def rollback(self) -> None:
+        """There is no copy to go back to. Raises Rejected."""
+        raise Rejected(
+            "Redis is rebuilt in place: its keys before the switch are gone",
+            "ledger projections rebuild redis makes them anew from the journal",
+        )
+
+    def _replace_all(self, journal: str, rows: Sequence[Row], seq: int) -> None:
+        self._put_all([self._entry(row) for row in rows])
+        kept = {row.key[0] for row in rows}
+        with self.look(journal) as view:
+            surplus = [row.key[0] for row in view.rows() if row.key[0] not in kept and row.version <= seq]
+        self._delete(surplus)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._server.call(lambda client, key=key: client.delete(key))
 
 
 def _evicted(client: Any) -> int:
