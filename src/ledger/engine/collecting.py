@@ -6,7 +6,7 @@ States, events and answers leave by reference counting. The collector is there f
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,7 +25,7 @@ def collect_rarely() -> None:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def no_collection() -> Generator[None]:
     """Build very many objects that stay, without the collector's looking at all of them again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
