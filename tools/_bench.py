@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -12,19 +13,42 @@ from typing import Any
 
 import msgspec
 
+import _bench_actors
 import _bench_disk
+import _bench_footprint
 import _bench_load
+import _bench_page
+import _bench_plot
+from _bench_budget import BudgetBench
 from _bench_doors import DoorBench
 from _bench_engine import EngineBench
+from _bench_goals import verdicts
+from _bench_growth import GrowthBench
+from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
+from _bench_stream import StreamBench
 from ledger.app import engine_settings
 from ledger.config import load
 from ledger.engine import EngineSettings
-from ledger.engine.settings import lmdb_commit
+from ledger.engine.collecting import THRESHOLDS
+from ledger.engine.settings import commit_as_set
 from ledger.journal import create_or_open
 
-PARTS = ("disk", "orders", "market", "doors")
+PARTS = (
+    "disk",
+    "orders",
+    "lmdb",
+    "market",
+    "symbols",
+    "budget",
+    "actors",
+    "doors",
+    "stream",
+    "memory",
+    "growth",
+    "peers",
+)
 ASKED = ("projections",)
 """Parts that run only when they are named: they start database servers."""
 
@@ -57,6 +81,9 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--json")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--large", action="store_true", help="growth up to a million: some GiB, some minutes")
+    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--into", type=Path)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", help="where to write; default: the system's directory for temporary files")
@@ -70,23 +97,47 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
 
 
 def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[Callable[[], None]]:
-    settings = engine_settings(load().settings)
+    settings = _roomy(engine_settings(load().settings))
+    # Python's collector as it stands in `serve` once recovery is over, for the floors as for the engine.
+    gc.set_threshold(*THRESHOLDS)
     scale = 1 if options.quick else 6
-    rounds: list[Callable[[], None]] = []
-    if "disk" in options.names:
-        rounds.append(lambda: _disk(figures, root, settings, 50 * scale))
-    for name, journal, make in (
-        ("orders", "trading", _bench_load.orders),
-        ("market", "market", _bench_load.market),
-    ):
-        if name in options.names:
-            made = make(options.seed, 12_000 * scale)
-            rounds.append(EngineBench(journal, made, _roomy(settings), figures, root, options.seed).round)
-    if "doors" in options.names:
-        rounds.append(DoorBench(figures, root, options.seed, scale).round)
-    if "projections" in options.names:
-        rounds.append(ProjectionBench(figures, scale).round)
-    return rounds
+    seed = options.seed
+    orders, market = _bench_load.orders(seed, 12_000 * scale), _bench_load.market(seed, 12_000 * scale)
+    sizes = (1_000, 10_000) if options.quick else (1_000, 10_000, 100_000)
+    if options.large:
+        sizes = (1_000, 10_000, 100_000, 1_000_000)
+    in_lmdb = msgspec.structs.replace(settings, commit="lmdb")
+    engine = (figures, root, seed)
+    parts: dict[str, Callable[[], list[Callable[[], None]]]] = {
+        "disk": lambda: [lambda: _disk(figures, root, settings, 50 * scale)],
+        "orders": lambda: [EngineBench("trading", orders, settings, *engine).round],
+        "lmdb": lambda: [EngineBench("trading", orders, in_lmdb, *engine, name="lmdb").round],
+        "market": lambda: [EngineBench("market", market, settings, *engine).round],
+        "symbols": lambda: [
+            EngineBench(
+                "trading",
+                _bench_load.orders(seed, 6_000 * scale, count),
+                settings,
+                *engine,
+                name=f"symbols {count:,}",
+                symbols=count,
+            ).round
+            for count in (1, 100, 1_000)
+        ],
+        "budget": lambda: [
+            BudgetBench(journal, made, settings, *engine).round
+            for journal, made in (("trading", orders), ("market", market))
+        ],
+        "actors": lambda: [lambda: _bench_actors.measure(figures, 20_000 * scale)],
+        "doors": lambda: [DoorBench(figures, root, seed, scale).round],
+        "stream": lambda: [StreamBench(figures, root, seed, 1_500 * scale, 0.5 * scale).round],
+        "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
+        "growth": lambda: [GrowthBench(sizes, settings, figures, root, seed).round],
+        "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
+        "projections": lambda: [ProjectionBench(figures, scale).round],
+    }
+    assert tuple(parts) == (*PARTS, *ASKED)
+    return [part for name in parts if name in options.names for part in parts[name]()]
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:
@@ -96,18 +147,31 @@ def _roomy(settings: EngineSettings) -> EngineSettings:
 
 def _disk(figures: Figures, root: Path, settings: EngineSettings, rounds: int) -> None:
     event = _bench_load.typical_event()
-    with tempfile.TemporaryDirectory(dir=root) as directory:
-        path = Path(directory)
-        with_journal = create_or_open(path / "data", partitions=1)
-        commit = lmdb_commit(with_journal.journal("trading", 0), settings)
-        _bench_disk.measure(figures, path, commit, event, rounds)
-        with_journal.close(None)
-        _bench_disk.check_read_back(figures, path / "data", rounds * sum(_bench_disk.SIZES))
+    for mode in ("wal", "lmdb"):
+        with tempfile.TemporaryDirectory(dir=root) as directory:
+            path = Path(directory)
+            with_journal = create_or_open(path / "data", partitions=1)
+            journal = with_journal.journal("trading", 0)
+            commit = commit_as_set(journal, msgspec.structs.replace(settings, commit=mode))
+            _bench_disk.measure(figures, path, mode, commit, event, rounds)
+            with_journal.close(None)
+            _bench_disk.check_read_back(figures, path / "data", rounds * sum(_bench_disk.SIZES))
 
 
 def _report(figures: Figures, about: dict[str, Any], options: argparse.Namespace) -> None:
     results = figures.results()
-    document = {"machine": about, "seed": options.seed, "checked": figures.checked, "results": results}
+    document = {
+        "machine": about,
+        "seed": options.seed,
+        "rounds": options.rounds,
+        "checked": figures.checked,
+        "results": results,
+    }
+    if options.plot:
+        for picture in _bench_plot.plot(results, options.plot):
+            say(f"wrote {picture}")
+    if options.into:
+        _bench_page.write_into(options.into, document)
     if options.json == "-":
         print(json.dumps(document, indent=1))
         return
@@ -116,4 +180,6 @@ def _report(figures: Figures, about: dict[str, Any], options: argparse.Namespace
     print(", ".join(f"{key} {value}" for key, value in about.items()))
     print(f"{options.rounds} interleaved rounds, seed {options.seed}")
     print(table(results))
+    for what, at_most, seen, said in verdicts(results):
+        print(f"goal: {what}: {seen} (at most {at_most}): {said}")
     print("checked: " + ", ".join(f"{number:,} {what}" for what, number in figures.checked.items()))

@@ -46,14 +46,17 @@ def frame_payloads(events: int, event: bytes) -> bytes:
     return b"\xdc" + events.to_bytes(2, "big") + event * events
 
 
-def measure(figures: Figures, directory: Path, commit: Commit, event: bytes, rounds: int) -> None:
-    """One round: the same frames into the file and into the journal, in turn, `rounds` of each size."""
+def measure(figures: Figures, directory: Path, mode: str, commit: Commit, event: bytes, rounds: int) -> None:
+    """One round: the same frames into the file and into the journal, in turn, `rounds` of each size.
+
+    `mode`: where the journal's commit makes a frame durable, `wal` or `lmdb`.
+    """
     head = commit.open()
     file = PreallocatedFile(directory / "preallocated")
     committed = 0
     for events in SIZES:
         payload = frame_payloads(events, event)
-        took: dict[str, list[float]] = {"file": [], "journal": []}
+        took: dict[str, list[float]] = {f"file beside {mode}": [], mode: []}
         for _ in range(rounds):
             frame = chain_frame(head.chain_hash, _draft(head, events, payload))
             data = encode_frame(frame)
@@ -61,15 +64,15 @@ def measure(figures: Figures, directory: Path, commit: Commit, event: bytes, rou
             file.append(data)
             written = time.perf_counter()
             commit.commit([frame])
-            took["journal"].append(time.perf_counter() - written)
-            took["file"].append(written - begun)
+            took[mode].append(time.perf_counter() - written)
+            took[f"file beside {mode}"].append(written - begun)
             head = frame.head
         committed += rounds * events
         for where, seconds in took.items():
             seconds.sort()
             name = f"disk {where} {events}"
-            floor = f"disk file {events}" if where == "journal" else ""
-            what = "pwrite + fdatasync" if where == "file" else type(commit).__name__
+            floor = f"disk file beside {mode} {events}" if where == mode else ""
+            what = type(commit).__name__ if where == mode else "pwrite + fdatasync"
             figures.add(name, "us", 1e6 * seconds[len(seconds) // 2], floor, what)
     check(
         commit.head.seq == committed, f"{committed} events committed, the journal ends at {commit.head.seq}"

@@ -17,6 +17,7 @@ def main() -> None:
     file = PreallocatedFile(Path(sys.argv[1]))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.SNDHWM, 0)  # a ROUTER drops what finds no room
     port = socket.bind_to_random_port("tcp://127.0.0.1")
     print(f"tcp://127.0.0.1:{port}", flush=True)
     poller = zmq.Poller()

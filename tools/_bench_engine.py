@@ -21,12 +21,12 @@ import trio
 import _bench_straight
 import _bench_straight_books
 import _bench_writing
-from _bench_load import Load, definitions
+from _bench_load import SYMBOLS, Load, definitions
 from _bench_result import Figures, check
 from ledger.codec import decode_events, encode_events
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.recovery import replay
-from ledger.engine.settings import lmdb_commit
+from ledger.engine.settings import commit_as_set
 from ledger.journal import JournalReader, create_or_open
 from ledger.wire import Committed, FactCommitted, decode_batch
 
@@ -51,16 +51,27 @@ class EngineBench:
     """Measures one load in the engine and in both floors; one call of `round` each."""
 
     def __init__(
-        self, journal: str, load: Load, settings: EngineSettings, figures: Figures, root: Path, seed: int
+        self,
+        journal: str,
+        load: Load,
+        settings: EngineSettings,
+        figures: Figures,
+        root: Path,
+        seed: int,
+        *,
+        name: str = "",
+        symbols: int = SYMBOLS,
     ) -> None:
+        """`name`: of the figures; those that are not given one are the journal's own and are replayed as well."""
         self._journal = journal
         self._load = load
         self._settings = settings
         self._figures = figures
         self._root = root
-        self._definitions = definitions(seed)
+        self._definitions = definitions(seed, symbols)
         self._rules = _bench_straight.Orders if journal == "trading" else _bench_straight_books.Books
-        self._name = STEPS[journal]
+        self._name = name or STEPS[journal]
+        self._is_whole = not name
         self._unit = "inputs/s"
 
     def round(self) -> None:
@@ -69,11 +80,13 @@ class EngineBench:
             path = Path(directory)
             ran = self._engine(path / "engine")
             straight, events_of, all_bytes = self._straight(path / "straight", ran)
-            self._io(path / "io", events_of)
+            if self._is_whole:
+                self._io(path / "io", events_of)
             events = sum(map(len, events_of))
             payload_bytes = self._check_journal(path / "engine", ran, all_bytes, events)
             self._check_states(ran, straight)
-            self._replay(path / "engine", ran, events, payload_bytes)
+            if self._is_whole:
+                self._replay(path / "engine", ran, events, payload_bytes)
 
     # ---- engine --------------------------------------------------------------------------------------------
 
@@ -98,11 +111,11 @@ class EngineBench:
         engine.open(trio.lowlevel.current_trio_token())
         async with trio.open_nursery() as nursery:
             await nursery.start(engine.run)
-            await _Feeding(engine).all([("commands", self._definitions)])
+            await Feeding(engine).all([("commands", self._definitions)])
             journal = engine.open_trading if self._journal == "trading" else engine.open_market
             base_seq = journal.next_seq - 1
-            feeding = _Feeding(engine, None if self._journal == "market" else _bench_writing.MESSAGES_WAITING)
-            _settle_memory()
+            feeding = Feeding(engine, None if self._journal == "market" else _bench_writing.MESSAGES_WAITING)
+            settle_memory()
             begun, cpu = time.perf_counter(), time.process_time()
             answers = await feeding.decoded(self._load)
             seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
@@ -143,12 +156,13 @@ class EngineBench:
     def _floor_writer(self, data: Path) -> tuple[_bench_writing.FloorWriter, Any]:
         directory = create_or_open(data, partitions=1)
         wait_s = 0.0 if self._journal == "trading" else self._settings.market_sync_s
-        commit = lmdb_commit(directory.journal(self._journal, 0), self._settings)
+        commit = commit_as_set(directory.journal(self._journal, 0), self._settings)
         return _bench_writing.FloorWriter(commit, wait_s), directory
 
     def _straight(self, data: Path, ran: _Ran) -> tuple[Any, list[list[Any]], bytes]:
         writer, directory = self._floor_writer(data)
         straight = self._rules(ran.base_seq)
+        floor = "I/O floor" if self._is_whole else ""
         events_of: list[list[Any]] = []
 
         def handle(_number: int, inputs: list[Any], answers: list[Any], now_ns: int) -> list[Any]:
@@ -157,7 +171,7 @@ class EngineBench:
             events_of.append(events)
             return events
 
-        seconds = self._timed("straight line", writer, handle, "I/O floor")
+        seconds = self._timed("straight line", writer, handle, floor)
         directory.close(None)
         check(seconds > 0, "no time passed")
         return straight, events_of, encode_events([event for events in events_of for event in events])
@@ -179,7 +193,7 @@ class EngineBench:
         handle: Callable[[int, list[Any], list[Any], int], list[Any]],
         floor: str,
     ) -> float:
-        _settle_memory()
+        settle_memory()
         cpu = time.process_time()
         seconds, answers = _bench_writing.run(self._load, writer, handle)
         cpu = time.process_time() - cpu
@@ -229,7 +243,7 @@ class EngineBench:
     # ---- replay --------------------------------------------------------------------------------------------
 
     def _replay(self, data: Path, ran: _Ran, events: int, payload_bytes: int) -> None:
-        _settle_memory()
+        settle_memory()
         begun = time.perf_counter()
         decoded = 0
         with JournalReader(data, self._journal, 0) as reader:
@@ -237,7 +251,7 @@ class EngineBench:
                 decoded += len(decode_events(frame.payload))
         plain = time.perf_counter() - begun
         gc.unfreeze()
-        _settle_memory()
+        settle_memory()
         replayed = replay(data, self._journal, 0)
         gc.unfreeze()
         check(replayed.events == decoded, f"{decoded} events in the journal, {replayed.events} replayed")
@@ -252,7 +266,7 @@ class EngineBench:
         )
 
 
-class _Feeding:
+class Feeding:
     """Messages into an engine, a bounded number of them without an answer."""
 
     def __init__(self, engine: Engine, waiting_max: int | None = None) -> None:
@@ -303,7 +317,7 @@ class _Feeding:
         return [answer for answers in self._answers for answer in answers]
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What was made before is not looked at by the collector while the clock runs, as in `serve` after recovery."""
     gc.collect()
     gc.freeze()

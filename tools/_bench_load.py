@@ -21,6 +21,7 @@ from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportAccepted, 
 from ledger.wire import encode_messages
 
 SYMBOLS: Final = 100
+SYMBOLS_MAX: Final = 1000
 STRATEGIES: Final = 20
 EXCHANGE: Final = "XNAS"
 TICK: Final = 100
@@ -49,11 +50,11 @@ def strategy_name(index: int) -> str:
     return f"STRAT{index:03d}"
 
 
-def definitions(seed: int) -> list[Any]:
+def definitions(seed: int, symbols: int = SYMBOLS) -> list[Any]:
     """The commands that must come before every load."""
     ids = _Ids(random.Random(f"{seed} definitions"))
     return [
-        *(DefineInstrument(ids.new(), symbol_name(i), EXCHANGE, 4, 0, TICK, 1) for i in range(SYMBOLS)),
+        *(DefineInstrument(ids.new(), symbol_name(i), EXCHANGE, 4, 0, TICK, 1) for i in range(symbols)),
         *(DefineStrategy(ids.new(), strategy_name(i), f"ACC{i % 4}") for i in range(STRATEGIES)),
     ]
 
@@ -92,11 +93,11 @@ class _Order:
 class _Desk:
     """Orders under way, from which the next input is drawn."""
 
-    def __init__(self, seed: int | str, prefix: str = "o") -> None:
+    def __init__(self, seed: int | str, prefix: str = "o", symbols: int = SYMBOLS) -> None:
         self.rng = random.Random(seed)
         self._prefix = prefix
         self._ids = _Ids(self.rng)
-        self._symbols, self._strategies = _Zipf(self.rng, SYMBOLS), _Zipf(self.rng, STRATEGIES)
+        self._symbols, self._strategies = _Zipf(self.rng, symbols), _Zipf(self.rng, STRATEGIES)
         self._unacked: list[_Order] = []
         self._next_ack = 0
         self._working: list[_Order] = []
@@ -178,9 +179,9 @@ class _Desk:
         return "gw1", 1, self._reports, order.symbol, EXCHANGE, order.key
 
 
-def orders(seed: int, count: int) -> Load:
+def orders(seed: int, count: int, symbols: int = SYMBOLS) -> Load:
     """`count` inputs of order life cycles."""
-    desk = _Desk(seed)
+    desk = _Desk(seed, symbols=symbols)
     makers = {"submit": desk.submit, "ack": desk.ack, "fill": desk.fill, "cancel": desk.cancel}
     kinds = desk.rng.choices(list(MIX), list(MIX.values()), k=count)
     messages: list[tuple[str, bytes]] = []
@@ -206,6 +207,18 @@ def submits(seed: int, count: int, a_message: int, prefix: str) -> Load:
     made = [desk.submit() for _ in range(count)]
     batches = [made[start : start + a_message] for start in range(0, count, a_message)]
     return Load([("commands", encode_messages(batch)) for batch in batches], count)
+
+
+def acks(seed: int, count: int, a_message: int, prefix: str) -> tuple[Load, Load]:
+    """New orders, and the venue's acceptance of each."""
+    desk = _Desk(f"{seed} {prefix}", prefix)
+    sent = [desk.submit() for _ in range(count)]
+    accepted = [desk.ack() for _ in range(count)]
+    starts = range(0, count, a_message)
+    return (
+        Load([("commands", encode_messages(sent[at : at + a_message])) for at in starts], count),
+        Load([("reports", encode_messages(accepted[at : at + a_message])) for at in starts], count),
+    )
 
 
 def market(seed: int, count: int, a_message: int = 64) -> Load:

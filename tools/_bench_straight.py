@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from _bench_load import EXCHANGE, STRATEGIES, SYMBOLS, TICK, strategy_name, symbol_name
+from _bench_load import EXCHANGE, STRATEGIES, SYMBOLS_MAX, TICK, strategy_name, symbol_name
 from _bench_result import WorkNotDone
 from ledger.domain.commands import CancelOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
@@ -64,7 +64,7 @@ class Orders:
         self._numbers: dict[int, tuple[str, str]] = {}
         self._venue_ids: dict[tuple[str, str], tuple[str, str]] = {}
         self._sources = Sources()
-        self._instruments = {symbol_name(i): (EXCHANGE, TICK, 1) for i in range(SYMBOLS)}
+        self._instruments = {symbol_name(i): (EXCHANGE, TICK, 1) for i in range(SYMBOLS_MAX)}
         self._accounts = {strategy_name(i): f"ACC{i % 4}" for i in range(STRATEGIES)}
         self._rules = {
             SubmitOrder: self._submit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Any
 
-from _bench_load import SYMBOLS, TICK, symbol_name
+from _bench_load import SYMBOLS_MAX, TICK, symbol_name
 from _bench_result import WorkNotDone
 from _bench_straight import FACT_COMMITTED, Sources
 from ledger.domain.events import BookDeltaApplied, BookSnapshotApplied, MarketQuoted
@@ -45,7 +45,7 @@ class Books:
         self.books: dict[tuple[str, str], list[Any]] = {}
         """[bids, asks, last_update, quote, mark, version] by (exchange, symbol)."""
         self._sources = Sources()
-        self._instruments = {symbol_name(i): TICK for i in range(SYMBOLS)}
+        self._instruments = {symbol_name(i): TICK for i in range(SYMBOLS_MAX)}
         self._rules = {Quote: self._quote, BookDelta: self._delta, BookSnapshot: self._snapshot}
 
     def take(self, inputs: list[Any], answers: list[Any]) -> list[Any]:

@@ -7,7 +7,6 @@ Order of a stop: take no more messages, decide and sync what was taken, let the 
 from __future__ import annotations
 
 import functools
-import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from ledger.domain.timers import TimeRules
 from ledger.endpoints import write_endpoints
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
+from ledger.engine.collecting import collect_rarely
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.projections.status import status_rows
 from ledger.views import position_row
@@ -141,9 +141,7 @@ class Ledger:
         engine.open(trio.lowlevel.current_trio_token())
         for torn in engine.torn_ends:
             self._say(torn)
-        # What recovery built lives for long: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        collect_rarely()
         stream = self._stream_of(engine, directory.lineage)
         engine.endpoints = {name: endpoint for name, (_, endpoint) in {**bound, **published}.items()}
         try:

@@ -361,7 +361,7 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
 
 def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
     """The fact's events and those of its number; where it made anomalies only, they carry the number."""
-    if events and all(type(event) is AnomalyRecorded for event in events):
+    if events and type(events[0]) is AnomalyRecorded and all(type(it) is AnomalyRecorded for it in events):
         first = replace(
             events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
         )

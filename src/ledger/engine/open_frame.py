@@ -128,12 +128,13 @@ class OpenJournal:
         """Add a turn's events; they have the seqs from `next_seq` on."""
         if not self.events:
             self._first_seq = self.next_seq
-        self.events.extend(events)
+        self.events += events
         self.next_seq += len(events)
-        self._bytes += EVENT_BYTES * len(events)
+        size = self._bytes + EVENT_BYTES * len(events)
         for event in events:
             if type(event) in _EXTRA_BYTES:
-                self._bytes += _EXTRA_BYTES[type(event)](event)
+                size += _EXTRA_BYTES[type(event)](event)
+        self._bytes = size
         if len(self.events) - self._measured >= MEASURED_EVERY:
             self._measure()
         if self._bytes >= self._bytes_max and self._on_full is not None:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 import actors
+from ledger.engine.collecting import no_collection
 from ledger.fold import (
     MarketFold,
     Restarted,
@@ -115,7 +116,7 @@ def replay(
     last = 2**63 - 1 if to_seq is None else to_seq
     events = 0
     begun = time.perf_counter()
-    with JournalReader(data, journal, partition, wal=wal) as reader:
+    with no_collection(), JournalReader(data, journal, partition, wal=wal) as reader:
         head = reader.directory.origin
         if last < head.seq:
             raise before_base(reader.directory, last)

@@ -17,7 +17,7 @@ def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file:
     try:
         events = decode_events(frame.payload)
         steps, now = fold.steps, frame.recorded_at_ns
-        for event in events[: to_seq - seq + 1]:
+        for event in events if to_seq >= frame.last_seq else events[: to_seq - seq + 1]:
             steps[type(event)](seq, now, event)
             seq += 1
     except Exception as error:

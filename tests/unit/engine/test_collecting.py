@@ -1,0 +1,38 @@
+"""The collector of cycles keeps away while much is built, and comes back as it was."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from ledger.engine.collecting import THRESHOLDS, collect_rarely, no_collection
+
+
+def test_the_collector_is_off_within_and_on_again_after_even_if_the_work_fails() -> None:
+    with pytest.raises(KeyError), no_collection():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_before_stays_off() -> None:
+    gc.disable()
+    try:
+        with no_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_collecting_rarely_freezes_what_exists_and_sets_the_thresholds() -> None:
+    before = gc.get_threshold()
+    frozen = gc.get_freeze_count()
+    try:
+        collect_rarely()
+        assert gc.get_threshold() == THRESHOLDS
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
