@@ -22,6 +22,7 @@ from ledger.domain.context import Instrument
 from ledger.domain.events import BookEvent, ControlEvent, Event, MarketQuoted, MarketTraded, OrderEvent
 from ledger.domain.position import PositionState
 from ledger.egress.topics import Topic, Topics
+from ledger.keys import Lock
 from ledger.wire import show
 from ledger.zmq_trio import TrioSocket, limited
 
@@ -29,6 +30,8 @@ IDLE_S: Final = 1.0
 ORDER_EVENTS_HWM: Final = 100_000
 MARKET_DATA_HWM: Final = 100_000
 MARKET: Final = "market"
+PUBLICATIONS_DOMAIN: Final = "publications"
+"""Where ZAP asks for the right to read."""
 
 PositionRow = Callable[[PositionState, Instrument], dict[str, Any]]
 """The row of a position as `show` shows it: decimal text, and None where a value does not exist."""
@@ -74,6 +77,7 @@ def bind_publishers(
     partition: int = 0,
     order_events_hwm: int = ORDER_EVENTS_HWM,
     market_data_hwm: int = MARKET_DATA_HWM,
+    lock: Lock | None = None,
 ) -> dict[str, tuple[zmq.Socket[bytes], str]]:
     """Bind `order_events_pub` and `market_data_pub`: name to (socket, endpoint). Raises DoorBusy with the cure."""
     bound: dict[str, tuple[zmq.Socket[bytes], str]] = {}
@@ -81,6 +85,8 @@ def bind_publishers(
         for name, hwm in (("order_events_pub", order_events_hwm), ("market_data_pub", market_data_hwm)):
             socket = limited(context, zmq.XPUB, hwm=hwm, message_bytes_max=1024)
             bound[name] = (socket, "")
+            if lock is not None:
+                lock(socket, PUBLICATIONS_DOMAIN)
             endpoint = endpoints.bind(socket, name, host=host, base_port=base_port, partition=partition)
             bound[name] = (socket, endpoint)
     except endpoints.DoorBusy:
