@@ -20,6 +20,9 @@ from msgspec import Struct
 from ledger.errors import Rejected
 
 SECRET_MODE: Final = 0o600
+DOORS_DOMAIN: Final = "doors"
+PUBLICATIONS_DOMAIN: Final = "publications"
+"""ZAP's domains: doors judge each message, publications ask for the right to read when a subscriber connects."""
 _Z85: Final = r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAKE: Final = "`ledger keys new DIR --name NAME` makes a pair"
@@ -73,9 +76,11 @@ def write_pair(directory: Path, name: str, pair: KeyPair) -> tuple[Path, Path]:
     if not is_key_name(name):
         raise Rejected(f"{name!r} is no name for a key", "letters, digits, dots, dashes; 64 at most")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    head = f"#  CURVE key of {name}\n\nmetadata\n    name = \"{name}\"\ncurve\n    public-key = \"{pair.public}\"\n"
+    head = (
+        f'#  CURVE key of {name}\n\nmetadata\n    name = "{name}"\ncurve\n    public-key = "{pair.public}"\n'
+    )
     secret, public = directory / f"{name}.key", directory / f"{name}.pub"
-    write_new(secret, f"{head}    secret-key = \"{pair.secret}\"\n".encode(), SECRET_MODE)
+    write_new(secret, f'{head}    secret-key = "{pair.secret}"\n'.encode(), SECRET_MODE)
     write_new(public, head.encode(), 0o644)
     return secret, public
 

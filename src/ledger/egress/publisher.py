@@ -22,7 +22,7 @@ from ledger.domain.context import Instrument
 from ledger.domain.events import BookEvent, ControlEvent, Event, MarketQuoted, MarketTraded, OrderEvent
 from ledger.domain.position import PositionState
 from ledger.egress.topics import Topic, Topics
-from ledger.keys import Lock
+from ledger.keys import PUBLICATIONS_DOMAIN, Lock
 from ledger.wire import show
 from ledger.zmq_trio import TrioSocket, limited
 
@@ -30,8 +30,6 @@ IDLE_S: Final = 1.0
 ORDER_EVENTS_HWM: Final = 100_000
 MARKET_DATA_HWM: Final = 100_000
 MARKET: Final = "market"
-PUBLICATIONS_DOMAIN: Final = "publications"
-"""Where ZAP asks for the right to read."""
 
 PositionRow = Callable[[PositionState, Instrument], dict[str, Any]]
 """The row of a position as `show` shows it: decimal text, and None where a value does not exist."""

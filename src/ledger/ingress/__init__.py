@@ -3,11 +3,10 @@
 from ledger.ingress.answers import AnswersStatistics
 from ledger.ingress.doors import DOORS, Door, DoorStatistics, Engine, bind_doors, serve_door
 from ledger.ingress.rights import RIGHTS, Key, Keyring
-from ledger.ingress.zap import PUBLICATIONS_DOMAIN, Gate, GateStatistics
+from ledger.ingress.zap import Gate, GateStatistics
 
 __all__ = [
     "DOORS",
-    "PUBLICATIONS_DOMAIN",
     "RIGHTS",
     "AnswersStatistics",
     "Door",

@@ -21,8 +21,7 @@ from ledger import endpoints
 from ledger.domain.codes import Code
 from ledger.ingress.answers import Answers, AnswersStatistics
 from ledger.ingress.rights import Keyring
-from ledger.ingress.zap import DOORS_DOMAIN
-from ledger.keys import Lock
+from ledger.keys import DOORS_DOMAIN, Lock
 from ledger.wire import Answer, Batch, Malformed, Refused, TextMessage, decode_batch, encode_answers
 from ledger.zmq_trio import TrioSocket, limited, named_message
 
@@ -176,9 +175,7 @@ class Door:
             if not inputs:
                 reply([])
                 return
-        self._engine.submit_nowait(
-            self.name, inputs, actor=actor, received_at_ns=received_at_ns, reply=reply
-        )
+        self._engine.submit_nowait(self.name, inputs, actor=actor, received_at_ns=received_at_ns, reply=reply)
 
     def _opened(self, frames: list[bytes]) -> tuple[list[bytes], Batch]:
         """What precedes the answer, and the inputs of the message."""

@@ -69,14 +69,18 @@ class Keyring:
 
 def rights_for(item: Any) -> frozenset[str]:
     """The rights of which one is needed; empty: every key may say it, or it cannot be read and is refused anyway."""
-    kind = item.kind if type(item) is TextMessage else type(item)
-    if kind is Query:
+    if isinstance(item, Query):
         return _NONE if item.what in _OPEN_QUESTIONS else _READ
+    kind = _kind_of(item)
     return _NONE if kind is Malformed else _NEEDED[kind]
 
 
+def _kind_of(item: object) -> type[object]:
+    return item.kind if isinstance(item, TextMessage) else type(item)
+
+
 def _refusal(item: Any, name: str, needed: frozenset[str]) -> Answer:
-    kind = item.kind if type(item) is TextMessage else type(item)
+    kind = _kind_of(item)
     wanted = " or ".join(right for right in RIGHTS if right in needed)
     detail = f"the key {name} may not send {kind.__name__}: it needs the right {wanted}"
     content = content_of(item)

@@ -14,11 +14,10 @@ from msgspec import Struct
 from zmq.utils import z85
 
 from ledger.ingress.rights import Keyring
+from ledger.keys import PUBLICATIONS_DOMAIN
 from ledger.zmq_trio import TrioSocket
 
 ADDRESS: Final = "inproc://zeromq.zap.01"
-DOORS_DOMAIN: Final = "doors"
-PUBLICATIONS_DOMAIN: Final = "publications"
 _VERSION: Final = b"1.0"
 
 
