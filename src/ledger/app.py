@@ -10,7 +10,7 @@ import functools
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
@@ -20,6 +20,7 @@ import trio
 import zmq
 
 from ledger import egress, ingress
+from ledger.children import Child, ChildSpec, run_children
 from ledger.closing import left_open
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
@@ -29,6 +30,7 @@ from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
 from ledger.keys import KeyPair, read_pair, server_lock
+from ledger.projections.status import status_rows
 from ledger.stop_signals import remembered_stops
 from ledger.views import position_row
 
@@ -79,12 +81,14 @@ def time_rules(settings: Settings) -> TimeRules:
 class Ledger:
     """One process with one partition, its doors and its publications."""
 
-    def __init__(self, settings: Settings, data: Path, say: Say) -> None:
+    def __init__(self, settings: Settings, data: Path, say: Say, children: Sequence[ChildSpec] = ()) -> None:
+        """`children`: processes to keep beside the engine, once it takes commands."""
         self._settings = settings
         self._data = data
         self._say = say
         """Where sentences for people go (standard error)."""
         self._context: zmq.Context[Any] = zmq.Context()
+        self._children = [Child(spec, say) for spec in children]
         self._stop = trio.Event()
         curve = settings.doors.curve
         self._pair: KeyPair | None = (
@@ -196,20 +200,14 @@ class Ledger:
                     )
                     for name, (socket, _) in bound.items()
                 ]
+                engine.projections = functools.partial(status_rows, self._data)
                 if stopped_early():
                     self.stop()
                 else:
                     self._announce(directory, engine, on_ready)
+                    nursery.start_soon(run_children, self._children)
                 await self._stop.wait()
-                with trio.move_on_after(DRAIN_S):
-                    for door in serving:
-                        door.stop_taking()
-                    engine.stop()
-                    await engine.wait_ended()
-                    with suppress(StorageError):
-                        await engine.wait_durable()
-                    for door in serving:
-                        await door.wait_delivered()
+                await self._drain(engine, serving)
                 self._tell_open_orders(engine)
                 nursery.cancel_scope.cancel()
         finally:
@@ -218,6 +216,18 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    async def _drain(self, engine: Engine, serving: Sequence[ingress.Door]) -> None:
+        """Take no more, decide and sync what was taken, let the answers leave; no longer than DRAIN_S."""
+        with trio.move_on_after(DRAIN_S):
+            for door in serving:
+                door.stop_taking()
+            engine.stop()
+            await engine.wait_ended()
+            with suppress(StorageError):
+                await engine.wait_durable()
+            for door in serving:
+                await door.wait_delivered()
 
     def _tell_space_low(self, free_bytes: int) -> None:
         self._say(

@@ -33,6 +33,8 @@ COMMANDS: Final = {
     "verify": "check a journal, offline; changes nothing",
     "keys": "make keys of doors and clients, and of attestations",
     "config": "check, explain and adopt configurations",
+    "projections": "how far each projection is; audit, rebuild, switch and roll back",
+    "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
     "completion": "a script that completes commands and options in a shell",
 }
 """Each is `app` in the module of its name."""
@@ -40,9 +42,7 @@ PLANNED: Final = (
     "at",
     "attest",
     "journal",
-    "projections",
     "engine",
-    "project",
 )
 
 

@@ -9,6 +9,7 @@ import trio
 from cyclopts import App
 
 from ledger.app import Ledger, ready_line
+from ledger.cli.beside import children_of
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.cli.saying import print_line, speaker
 from ledger.config import load
@@ -29,8 +30,9 @@ def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) ->
     for notice in loaded.notices:
         say(f"notice: {notice}")
     directory = data.absolute() if data is not None else loaded.data
+    children = children_of(loaded.settings, directory, config, sets or ())
     try:
-        return trio.run(Ledger(loaded.settings, directory, say).serve, _print_ready)
+        return trio.run(Ledger(loaded.settings, directory, say, children).serve, _print_ready)
     except (
         StorageError
     ) as error:  # at a start a disk that cannot be written is to be mended, like a wrong setting

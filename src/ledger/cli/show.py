@@ -111,6 +111,9 @@ def show(
     watch: Annotated[bool, Parameter(help="Again every second until interrupted.", negative=())] = False,
     as_json: Json = False,
     csv: Annotated[bool, Parameter(help="Print comma-separated values.", negative=())] = False,
+    store: Annotated[
+        str, Parameter(name="--from", help="Ask a database instead: postgres.", negative=())
+    ] = "",
     connect: Connect = "",
     data: Data = None,
     config: ConfigFile = None,
@@ -143,6 +146,10 @@ def show(
         filters[KEY_OF[what]] = key
     given = {name: value for name, value in filters.items() if value}
     form = "json" if as_json else "csv" if csv else "table"
+    if store:
+        from ledger.cli.show_stores import show_from
+
+        return show_from(store, what, given, form, config, sets)
     with Talk(where(connect, data, config, sets)) as talk:
         return _watched(talk, what, given, form) if watch else _shown(talk, what, given, form)
 

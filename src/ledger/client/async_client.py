@@ -22,6 +22,7 @@ from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, conve
 from ledger.client.dialing import Line, is_disconnect
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
+from ledger.client.waiting import Wanted
 from ledger.client.whereabouts import Whereabouts
 from ledger.domain import commands, facts
 from ledger.wire import Committed, FactCommitted, Page
@@ -249,6 +250,15 @@ class AsyncClient:
     ) -> dict[str, Any] | None:
         """One book, of the primary exchange unless another is named; None if there is none."""
         return await self._first("book", {"symbol": symbol, "exchange": exchange, "depth": depth})
+
+    async def wait_for(self, place: str | Committed, projection: str, *, timeout: float = 10.0) -> None:
+        """Return once a projection has everything up to that place, so that it shows one's own write.
+
+        Raises NotReachable after `timeout` seconds; RefusedError, NotReachable as every question.
+        """
+        wanted = Wanted(place, projection, timeout, trio.current_time)
+        while not wanted.reached([row async for row in self.query("projections")]):
+            await trio.sleep(wanted.pause())
 
     # ---- private -----------------------------------------------------------------------------------------------
 

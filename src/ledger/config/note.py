@@ -38,6 +38,7 @@ FORMS: dict[str, tuple[str, str]] = {
         'a number of at most 8 digits after the point, such as "2500.5", or "" for no limit',
     ),
     "name": (r"\S{1,64}", "a name of 1 to 64 characters without white space"),
+    "user": (r"\S{0,64}", "a name of at most 64 characters without white space"),
     "book key": (
         r"[^{}\s]*\{symbol\}[^{}\s]*\{side\}[^{}\s]*",
         'a key with {symbol} and {side}, such as "orderbook:{symbol}:{side}"',

@@ -197,6 +197,7 @@ SECRETS = {
     "timescaledb.connection.password_file": "projections.timescale.enabled",
     "timescaledb.connection.ca_file": "projections.timescale.enabled",
     "redis.connection.standalone.password_file": "projections.redis.enabled",
+    "questdb.server.password_file": "projections.questdb.enabled",
     "data_retention.cold_storage.key_file": "data_retention.enabled",
 }
 """Files that must be readable, by the switch that makes them matter."""

@@ -69,6 +69,8 @@ class Engine:
         self.number = partition
         self.settings = settings
         self.endpoints: dict[str, str] = {}
+        self.projections: Callable[[], list[Row]] = list
+        """What the projections beside this engine say of themselves; given by whoever runs them."""
         """The doors, by name; set by the owner before `run`, told to whoever asks."""
         self.recovered: dict[str, Replayed] = {}
         self._publisher = publisher
@@ -116,7 +118,7 @@ class Engine:
             self.open_trading,
             self.open_market,
             limits,
-            Views(trading, market, self._describe, self._doors),
+            Views(trading, market, self._describe, self._doors, self._projected),
         )
         operator = self.partition.operator
         chunk = max(1, min(CHUNK, self.settings.queue_max // 2))
@@ -310,7 +312,7 @@ class Engine:
             self.partition.unreadable = f"the journal has stopped and cannot be read: {unreadable}"
         else:
             self.partition.trading, self.partition.market = trading, market
-            self.partition.views = Views(trading, market, self._describe, self._doors)
+            self.partition.views = Views(trading, market, self._describe, self._doors, self._projected)
         self.dispatcher.resume()
 
     # ---- life ----------------------------------------------------------------------------------------------
@@ -395,6 +397,9 @@ class Engine:
 
     def _doors(self) -> list[Row]:
         return [{"partition": self.number, **self.endpoints}]
+
+    def _projected(self) -> list[Row]:
+        return self.projections()
 
     # ---- what it says of itself ----------------------------------------------------------------------------
 

@@ -35,12 +35,14 @@ class Views:
         market: MarketFold,
         describe: Callable[[], Iterable[Row]],
         doors: Callable[[], Iterable[Row]],
+        projections: Callable[[], Iterable[Row]] = tuple,
     ) -> None:
         self.trading = trading
         self.market = market
         self._of: Final[dict[str, Callable[[dict[str, str]], Iterable[Row]]]] = {
             "head": lambda _filters: describe(),
             "endpoints": lambda _filters: doors(),
+            "projections": lambda _filters: projections(),
             "orders": self._orders,
             "order": self._order,
             "fills": self._fills,

@@ -44,7 +44,19 @@ def test_a_command_of_later_is_refused_by_name(name: str, capsys: pytest.Capture
     assert f"ledger {name}" in said(capsys)
 
 
-GROUPS = ("anomalies", "config", "demo", "entity", "feed", "kill", "limits", "why")
+GROUPS = (
+    "completion",
+    "keys",
+    "anomalies",
+    "config",
+    "demo",
+    "entity",
+    "feed",
+    "kill",
+    "limits",
+    "projections",
+    "why",
+)
 """Their options stand with their own commands."""
 
 

@@ -245,6 +245,22 @@ class ProjectionSwitch(msgspec.Struct, frozen=True):
 
 
 @final
+class RunningProjection(msgspec.Struct, frozen=True):
+    """One projection of the journal, in a process of its own."""
+
+    enabled: Annotated[bool, acts("Whether this projection runs, as a child of `serve`.")] = False
+    batch_events: Annotated[
+        int,
+        acts(
+            "Events given to the database at once, at most; the rows and the offset of a batch are one step.",
+            "events",
+            least=1,
+            most=1_000_000,
+        ),
+    ] = 5000
+
+
+@final
 class AnalyticalSwitch(msgspec.Struct, frozen=True):
     """The projection into ClickHouse."""
 
@@ -255,8 +271,15 @@ class AnalyticalSwitch(msgspec.Struct, frozen=True):
 class Projections(msgspec.Struct, frozen=True):
     """Which databases follow the journal; a connection section alone starts nothing."""
 
-    postgres: ProjectionSwitch = ProjectionSwitch()
+    postgres: RunningProjection = RunningProjection()
     timescale: ProjectionSwitch = ProjectionSwitch()
-    redis: ProjectionSwitch = ProjectionSwitch()
-    questdb: ProjectionSwitch = ProjectionSwitch()
+    redis: RunningProjection = RunningProjection()
+    questdb: RunningProjection = RunningProjection()
     clickhouse: AnalyticalSwitch = AnalyticalSwitch()
+    own: Annotated[
+        tuple[str, ...],
+        acts(
+            "Projections of your own, each as NAME=MODULE, run as children of `serve`; MODULE has"
+            " `make(settings, partition)`, see examples/projection.py."
+        ),
+    ] = ()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, final
 
 import msgspec
 
-from ledger.config.note import advisory, derived, planned
+from ledger.config.note import acts, advisory, derived, planned
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -34,14 +34,14 @@ class PoolSettings(msgspec.Struct, frozen=True):
 class Ssl(msgspec.Struct, frozen=True):
     """Encryption and proof of identity."""
 
-    enabled: Annotated[bool, planned("Whether the connection is encrypted.", seed="S-7")] = True
+    enabled: Annotated[bool, acts("Whether the connection is encrypted.", seed="S-7")] = True
     mode: Annotated[
-        SslMode, planned("libpq's sslmode; `require` encrypts and verifies nothing.", seed="S-7")
+        SslMode, acts("libpq's sslmode; `require` encrypts and verifies nothing.", seed="S-7")
     ] = "verify-full"
-    cert_file: Annotated[str, planned("Client certificate; empty: none.", "path")] = ""
-    key_file: Annotated[str, planned("Key of the client certificate; empty: none.", "path")] = ""
+    cert_file: Annotated[str, acts("Client certificate; empty: none.", "path")] = ""
+    key_file: Annotated[str, acts("Key of the client certificate; empty: none.", "path")] = ""
     ca_file: Annotated[
-        str, planned("Certificates that vouch for the server; empty: the system's.", "path", seed="S-7")
+        str, acts("Certificates that vouch for the server; empty: the system's.", "path", seed="S-7")
     ] = ""
 
 
@@ -49,12 +49,19 @@ class Ssl(msgspec.Struct, frozen=True):
 class Connection(msgspec.Struct, frozen=True):
     """Where PostgreSQL is and who we are."""
 
-    host: Annotated[str, planned("Host of the server.", form="name")] = "localhost"
-    port: Annotated[int, planned("Port of the server.", "port", least=1, most=65_535)] = 5432
-    database: Annotated[str, planned("Database.", form="name")] = "hft_trading"
-    user: Annotated[str, planned("Role.", form="name")] = "hft_user"
+    host: Annotated[str, acts("Host of the server.", form="name")] = "localhost"
+    port: Annotated[int, acts("Port of the server.", "port", least=1, most=65_535)] = 5432
+    database: Annotated[str, acts("Database.", form="name")] = "hft_trading"
+    schema: Annotated[
+        str,
+        acts(
+            "Schema that holds the tables; a rebuild fills NAME_shadow, a switch keeps the old one as NAME_before.",
+            form="name",
+        ),
+    ] = "ledger"
+    user: Annotated[str, acts("Role.", form="name")] = "hft_user"
     password_file: Annotated[
-        str, planned("File that holds the password; it is never part of a DSN or a log.", "path", seed="S-7")
+        str, acts("File that holds the password; it is never part of a DSN or a log.", "path", seed="S-7")
     ] = ""
     pool_settings: PoolSettings = PoolSettings()
     ssl: Ssl = Ssl()
@@ -64,13 +71,13 @@ class Connection(msgspec.Struct, frozen=True):
 class Performance(msgspec.Struct, frozen=True):
     """Limits of connections and statements."""
 
-    tcp_keepalives_idle: Annotated[int, planned("Idle time before a keepalive.", "s", least=1)] = 60
-    tcp_keepalives_interval: Annotated[int, planned("Time between keepalives.", "s", least=1)] = 10
+    tcp_keepalives_idle: Annotated[int, acts("Idle time before a keepalive.", "s", least=1)] = 60
+    tcp_keepalives_interval: Annotated[int, acts("Time between keepalives.", "s", least=1)] = 10
     tcp_keepalives_count: Annotated[
-        int, planned("Unanswered keepalives that end a connection.", "count", least=1)
+        int, acts("Unanswered keepalives that end a connection.", "count", least=1)
     ] = 5
-    statement_timeout: Annotated[int, planned("Longest statement.", "ms", least=1)] = 30_000
-    lock_timeout: Annotated[int, planned("Longest wait for a lock.", "ms", least=1)] = 5000
+    statement_timeout: Annotated[int, acts("Longest statement.", "ms", least=1)] = 30_000
+    lock_timeout: Annotated[int, acts("Longest wait for a lock.", "ms", least=1)] = 5000
 
 
 @final

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, final
 
 import msgspec
 
-from ledger.config.note import advisory, derived, planned
+from ledger.config.note import acts, advisory, derived
 
 
 @final
@@ -21,14 +21,14 @@ class Column(msgspec.Struct, frozen=True):
 class Server(msgspec.Struct, frozen=True):
     """Where QuestDB listens."""
 
-    host: Annotated[str, planned("Host of the server.", form="name")] = "localhost"
-    http_port: Annotated[
-        int, planned("HTTP, used for ILP and for questions.", "port", least=1, most=65_535)
-    ] = 9000
-    pg_port: Annotated[int, planned("PostgreSQL wire protocol.", "port", least=1, most=65_535)] = 8812
+    host: Annotated[str, acts("Host of the server.", form="name")] = "localhost"
+    http_port: Annotated[int, acts("HTTP, used for ILP and for questions.", "port", least=1, most=65_535)] = (
+        9000
+    )
+    pg_port: Annotated[int, acts("PostgreSQL wire protocol.", "port", least=1, most=65_535)] = 8812
     ilp_port: Annotated[
         int,
-        planned(
+        acts(
             "ILP over TCP: no acknowledgement, so only the seed's option.",
             "port",
             seed="S-34",
@@ -36,6 +36,13 @@ class Server(msgspec.Struct, frozen=True):
             most=65_535,
         ),
     ] = 9009
+    user: Annotated[
+        str,
+        acts("User of HTTP and of the PostgreSQL wire protocol; empty: the open edition's own.", form="user"),
+    ] = ""
+    password_file: Annotated[
+        str, acts("File that holds the password, read at each connect.", "path", seed="S-7")
+    ] = ""
 
 
 @final
@@ -44,20 +51,18 @@ class Connection(msgspec.Struct, frozen=True):
 
     protocol: Annotated[
         Literal["http", "ilp", "postgresql"],
-        planned(
+        acts(
             "`http`: ILP over HTTP, acknowledged; `ilp`: over TCP, rejected rows vanish silently.",
             seed="S-34 S-53",
         ),
     ] = "http"
-    buffer_size: Annotated[int, planned("First size of the row buffer; it grows.", "bytes", least=1024)] = (
-        65_536
-    )
+    buffer_size: Annotated[int, acts("First size of the row buffer; it grows.", "bytes", least=1024)] = 65_536
     auto_flush_interval_ms: Annotated[
-        int, planned("Longest time that a row waits in the buffer.", "ms", seed="S-34", least=1)
+        int, acts("Longest time that a row waits in the buffer.", "ms", seed="S-34", least=1)
     ] = 1000
     auto_flush_rows: Annotated[
         int,
-        planned(
+        acts(
             "Rows after which the buffer is sent; rows are counted, not bytes.", "rows", seed="S-35", least=1
         ),
     ] = 10_000
@@ -67,9 +72,9 @@ class Connection(msgspec.Struct, frozen=True):
 class TablePartitioning(msgspec.Struct, frozen=True):
     """Partitions and age of one table."""
 
-    type: Annotated[
-        Literal["HOUR", "DAY", "WEEK", "MONTH"], planned("Period of one partition.", seed="S-4")
-    ] = "DAY"
+    type: Annotated[Literal["HOUR", "DAY", "WEEK", "MONTH"], acts("Period of one partition.", seed="S-4")] = (
+        "DAY"
+    )
     retention_days: Annotated[
         int | None,
         derived(
@@ -87,15 +92,15 @@ class Optimization(msgspec.Struct, frozen=True):
 
     deduplicate: Annotated[
         bool,
-        planned(
+        acts(
             "DEDUP UPSERT KEYS(timestamp, symbol, seq); must be true, or a resend doubles ticks.", seed="S-33"
         ),
     ] = True
-    wal_enabled: Annotated[
-        bool, planned("Whether the table has QuestDB's own WAL; deduplication needs it.")
-    ] = True
+    wal_enabled: Annotated[bool, acts("Whether the table has QuestDB's own WAL; deduplication needs it.")] = (
+        True
+    )
     max_uncommitted_rows: Annotated[
-        int, planned("Given to CREATE TABLE as maxUncommittedRows.", "rows", seed="S-37", least=1)
+        int, acts("Given to CREATE TABLE as maxUncommittedRows.", "rows", seed="S-37", least=1)
     ] = 500_000
 
 
@@ -172,7 +177,7 @@ class Performance(msgspec.Struct, frozen=True):
         ),
     ] = None
     query_timeout_ms: Annotated[
-        int, planned("Longest question of the projection; the server's is query.timeout.", "ms", least=1)
+        int, acts("Longest question of the projection; the server's is query.timeout.", "ms", least=1)
     ] = 30_000
 
 
@@ -181,9 +186,9 @@ class Ilp(msgspec.Struct, frozen=True):
     """ILP over TCP, the seed's way in."""
 
     enabled: Annotated[
-        bool, planned("Whether rows go over TCP; true only with connection.protocol ilp.", seed="S-34")
+        bool, acts("Whether rows go over TCP; true only with connection.protocol ilp.", seed="S-34")
     ] = False
-    port: Annotated[int, planned("Port of ILP over TCP.", "port", seed="S-34", least=1, most=65_535)] = 9009
+    port: Annotated[int, acts("Port of ILP over TCP.", "port", seed="S-34", least=1, most=65_535)] = 9009
     buffer_size: Annotated[
         int | None,
         advisory(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, final
 
 import msgspec
 
-from ledger.config.note import advisory, derived, planned
+from ledger.config.note import acts, advisory, derived
 
 
 @final
@@ -19,13 +19,13 @@ class Node(msgspec.Struct, frozen=True):
 class Standalone(msgspec.Struct, frozen=True):
     """One server."""
 
-    host: Annotated[str, planned("Host of the server.", form="name")] = "localhost"
-    port: Annotated[int, planned("Port of the server.", "port", least=1, most=65_535)] = 6379
+    host: Annotated[str, acts("Host of the server.", form="name")] = "localhost"
+    port: Annotated[int, acts("Port of the server.", "port", least=1, most=65_535)] = 6379
     password_file: Annotated[
-        str, planned("File that holds the password, in every mode.", "path", seed="S-7")
+        str, acts("File that holds the password, in every mode.", "path", seed="S-7")
     ] = ""
     database: Annotated[
-        int, planned("Database number; a cluster has only 0.", "number", seed="S-25", least=0)
+        int, acts("Database number; a cluster has only 0.", "number", seed="S-25", least=0)
     ] = 0
 
 
@@ -33,15 +33,15 @@ class Standalone(msgspec.Struct, frozen=True):
 class Sentinel(msgspec.Struct, frozen=True):
     """A master watched by sentinels."""
 
-    master_name: Annotated[str, planned("Name of the master.", form="name")] = "mymaster"
-    nodes: Annotated[tuple[Node, ...], planned("The sentinels; three are the least.")] = ()
+    master_name: Annotated[str, acts("Name of the master.", form="name")] = "mymaster"
+    nodes: Annotated[tuple[Node, ...], acts("The sentinels; three are the least.")] = ()
 
 
 @final
 class Cluster(msgspec.Struct, frozen=True):
     """A cluster."""
 
-    nodes: Annotated[tuple[Node, ...], planned("Servers asked for the map of the cluster.", seed="S-25")] = ()
+    nodes: Annotated[tuple[Node, ...], acts("Servers asked for the map of the cluster.", seed="S-25")] = ()
 
 
 @final
@@ -49,7 +49,7 @@ class Connection(msgspec.Struct, frozen=True):
     """Where Redis is."""
 
     mode: Annotated[
-        Literal["standalone", "sentinel", "cluster"], planned("Which of the three below counts.", seed="S-25")
+        Literal["standalone", "sentinel", "cluster"], acts("Which of the three below counts.", seed="S-25")
     ] = "standalone"
     standalone: Standalone = Standalone()
     sentinel: Sentinel = Sentinel()
@@ -70,25 +70,23 @@ class PoolSettings(msgspec.Struct, frozen=True):
         int | None,
         derived("Longest wait for a connection; else global_settings.", "ms", seed="S-27", least=1),
     ] = None
-    socket_timeout_ms: Annotated[int, planned("Longest wait for an answer.", "ms", seed="S-27", least=1)] = (
-        500
-    )
+    socket_timeout_ms: Annotated[int, acts("Longest wait for an answer.", "ms", seed="S-27", least=1)] = 500
 
 
 @final
 class TcpOptions(msgspec.Struct, frozen=True):
     """Socket options."""
 
-    tcp_nodelay: Annotated[bool, planned("Send small packets at once.")] = True
-    tcp_keepalive: Annotated[bool, planned("Notice a dead peer.")] = True
+    tcp_nodelay: Annotated[bool, acts("Send small packets at once.")] = True
+    tcp_keepalive: Annotated[bool, acts("Notice a dead peer.")] = True
 
 
 @final
 class Performance(msgspec.Struct, frozen=True):
     """How writes are grouped."""
 
-    pipeline_enabled: Annotated[bool, planned("Whether writes are sent in groups.", seed="S-27")] = True
-    pipeline_size: Annotated[int, planned("Entities in one group.", "entities", seed="S-27", least=1)] = 100
+    pipeline_enabled: Annotated[bool, acts("Whether writes are sent in groups.", seed="S-27")] = True
+    pipeline_size: Annotated[int, acts("Entities in one group.", "entities", seed="S-27", least=1)] = 100
     tcp_options: TcpOptions = TcpOptions()
 
 
@@ -143,10 +141,10 @@ class Memory(msgspec.Struct, frozen=True):
 class OrderBooks(msgspec.Struct, frozen=True):
     """Books: member "<price>:<size>", score the price."""
 
-    type: Annotated[Literal["sorted_set"], planned("Kind of key.", seed="S-20")] = "sorted_set"
+    type: Annotated[Literal["sorted_set"], acts("Kind of key.", seed="S-20")] = "sorted_set"
     key_pattern: Annotated[
         str,
-        planned(
+        acts(
             "Name of the key; another exchange's book has {symbol}@{exchange}.",
             seed="S-25 S-49",
             form="book key",
@@ -154,7 +152,7 @@ class OrderBooks(msgspec.Struct, frozen=True):
     ] = "orderbook:{symbol}:{side}"
     ttl_seconds: Annotated[
         int,
-        planned(
+        acts(
             "A book whose projector is gone disappears after this; a heartbeat renews it.",
             "s",
             seed="S-24",
@@ -167,13 +165,13 @@ class OrderBooks(msgspec.Struct, frozen=True):
 class Positions(msgspec.Struct, frozen=True):
     """Positions: an absent one is unknown, never flat."""
 
-    type: Annotated[Literal["hash"], planned("Kind of key.")] = "hash"
-    key_pattern: Annotated[str, planned("Name of the key.", seed="S-25 S-49", form="position key")] = (
+    type: Annotated[Literal["hash"], acts("Kind of key.")] = "hash"
+    key_pattern: Annotated[str, acts("Name of the key.", seed="S-25 S-49", form="position key")] = (
         "position:{strategy}:{symbol}"
     )
     ttl_seconds: Annotated[
         int,
-        planned(
+        acts(
             "Deadline of re-assertion, not an expiry: every third of it each open position is written again.",
             "s",
             seed="S-23",
@@ -186,11 +184,11 @@ class Positions(msgspec.Struct, frozen=True):
 class Sessions(msgspec.Struct, frozen=True):
     """Sessions, as the journal has them."""
 
-    type: Annotated[Literal["hash"], planned("Kind of key.")] = "hash"
-    key_pattern: Annotated[str, planned("Name of the key.", form="session key")] = "session:{session_id}"
+    type: Annotated[Literal["hash"], acts("Kind of key.")] = "hash"
+    key_pattern: Annotated[str, acts("Name of the key.", form="session key")] = "session:{session_id}"
     ttl_seconds: Annotated[
         int,
-        planned(
+        acts(
             "Sets session.ttl_s: every message renews it, unless session.expiry is absolute.",
             "s",
             seed="S-29",
@@ -208,7 +206,7 @@ class DataStructures(msgspec.Struct, frozen=True):
     sessions: Sessions = Sessions()
     hash_tags: Annotated[
         bool,
-        planned(
+        acts(
             "Whether keys carry braces (orderbook:{AAPL}:bid), so that a symbol's keys share a cluster slot.",
             seed="S-25",
         ),
@@ -232,14 +230,14 @@ class Cache(msgspec.Struct, frozen=True):
     """What the cache shows, whichever system holds it; promised by the seed's contents, absent from its text."""
 
     book_levels_max: Annotated[
-        int, planned("Levels of each side that the cache holds.", "levels", seed="S-2 S-21", least=1)
+        int, acts("Levels of each side that the cache holds.", "levels", seed="S-2 S-21", least=1)
     ] = 50
     heartbeat_interval_ms: Annotated[
-        int, planned("How often a live book's time of life is renewed.", "ms", seed="S-2 S-24", least=1)
+        int, acts("How often a live book's time of life is renewed.", "ms", seed="S-2 S-24", least=1)
     ] = 1000
     publish_market_data: Annotated[
         bool,
-        planned(
+        acts(
             "Whether ticks are hinted on channel market_data:{symbol}, with seq and exact text.",
             seed="S-2 S-28",
         ),

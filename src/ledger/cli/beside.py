@@ -1,0 +1,24 @@
+"""What `serve` keeps running beside the engine: each child is this program again, with the same configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.children import ChildSpec
+from ledger.config import Settings
+from ledger.projections import registry
+
+
+def children_of(settings: Settings, data: Path, config: Path | None, sets: Sequence[str]) -> list[ChildSpec]:
+    """The children that the configuration asks for, none by default. Raises Rejected."""
+    words = ["--data", str(data)]
+    if config is not None:
+        words += ["--config", str(config.absolute())]
+    for text in sets:
+        words += ["--set", text]
+    return [
+        ChildSpec(f"{name}/{partition}", ("project", name, "--partition", str(partition), *words), nice=5)
+        for name in registry.enabled(settings)
+        for partition in range(settings.engine.partitions)
+    ]

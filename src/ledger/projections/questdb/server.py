@@ -1,0 +1,191 @@
+"""QuestDB's three doors: rows by ILP, statements by HTTP, reading by the PostgreSQL wire protocol.
+
+An acknowledged flush is not visible yet: `wait_visible` is the barrier, and it also tells a suspended table, whose
+rows are acknowledged and never shown, and sets it going again.
+"""
+
+from __future__ import annotations
+
+import base64
+import http
+import http.client
+import json
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, final
+
+import psycopg
+from questdb import QuestDBError, Sender, TimestampNanos
+
+from ledger.config import Settings
+from ledger.projections.contract import Row
+from ledger.projections.errors import Poison, SinkDown
+from ledger.projections.questdb.tables import names_of, symbols_of
+
+_VISIBLE_S: Final = 30.0
+_REFUSED: Final = ("could not parse", "cast error", "error in line", "invalid", '"code"')
+
+
+@final
+class Server:
+    """One server, reached anew after each failure."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._server = settings.questdb.server
+        self._timeout_s = settings.questdb.performance.query_timeout_ms / 1000
+        self._connection = settings.questdb.connection
+        self.is_tcp = self._connection.protocol == "ilp"
+        port = settings.questdb.ingestion.ilp.port if self.is_tcp else self._server.http_port
+        self._address = f"{self._server.host}:{port}"
+        self._sender: Sender | None = None
+        self._http: http.client.HTTPConnection | None = None
+
+    def close(self) -> None:
+        """Let the sender go; what it had not flushed is in doubt and comes again."""
+        self._drop_http()
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close(flush=False)  # type: ignore[reportUnknownMemberType]
+
+    def exec(self, statement: str) -> list[list[Any]]:
+        """A statement by HTTP; its rows. Raises SinkDown."""
+        where = f"/exec?{urllib.parse.urlencode({'query': statement})}"
+        headers = {"Authorization": f"Basic {self._token()}"} if self._server.user else {}
+        try:
+            status, content = self._get(where, headers)
+            said = json.loads(content)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._drop_http()
+            raise SinkDown(
+                f"QuestDB at {self._address} does not answer: {error or type(error).__name__}"
+            ) from error
+        if status != http.HTTPStatus.OK and "error" not in said:
+            raise SinkDown(f"QuestDB at {self._address} answers {status}: {content[:200]!r}")
+        if "error" in said:
+            raise SinkDown(f"QuestDB at {self._address}: {statement[:60]}: {said['error']}")
+        return said.get("dataset", [])
+
+    def _get(self, where: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Over one connection, which is kept."""
+        if self._http is None:
+            self._http = http.client.HTTPConnection(
+                self._server.host, self._server.http_port, timeout=self._timeout_s
+            )
+        self._http.request("GET", where, headers=headers)
+        answer = self._http.getresponse()
+        content = answer.read()
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            self._drop_http()
+            raise SinkDown(
+                f"QuestDB at {self._address} refuses user {self._server.user!r}",
+                "questdb.server.user and password_file say who we are",
+            )
+        return answer.status, content
+
+    def _drop_http(self) -> None:
+        connection, self._http = self._http, None
+        if connection is not None:
+            connection.close()
+
+    def _token(self) -> str:
+        return base64.b64encode(f"{self._server.user}:{self._password()}".encode()).decode()
+
+    def send(self, table: str, rows: Sequence[Row]) -> None:
+        """Rows of one kind into a table. Over HTTP they are acknowledged, all or none; over TCP only `wait_visible` can tell.
+
+        Raises SinkDown; Poison naming the row, where one row alone is refused.
+        """
+        try:
+            self._flush(table, rows)
+        except QuestDBError as error:
+            self.close()
+            if not any(part in str(error) for part in _REFUSED):
+                raise SinkDown(f"QuestDB at {self._address}: {error}") from error
+            if len(rows) == 1:
+                raise Poison(rows[0].table, rows[0].key, str(error)) from error
+            # One bad row rejects the whole flush: halve until it stands alone.
+            half = len(rows) // 2
+            self.send(table, rows[:half])
+            self.send(table, rows[half:])
+        except OSError as error:
+            self.close()
+            raise SinkDown(f"QuestDB at {self._address}: {error}") from error
+
+    def _flush(self, table: str, rows: Sequence[Row]) -> None:
+        if self._sender is None:
+            way = "tcp" if self.is_tcp else "http"
+            options = "" if self.is_tcp else f"retry_timeout=0;request_timeout={int(self._timeout_s * 1000)};"
+            if self._server.user and not self.is_tcp:
+                options += f"username={self._server.user};password={self._password().replace(';', ';;')};"
+            sender = Sender.from_conf(  # type: ignore[reportUnknownMemberType]
+                f"{way}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
+            )
+            sender.establish()  # type: ignore[reportUnknownMemberType]
+            self._sender = sender
+        buffer = self._sender.new_buffer()
+        kind = rows[0].table
+        names, symbols = names_of(kind), frozenset(symbols_of(kind))
+        at = names.index("ts_ns")
+        for row in rows:
+            values = dict(zip(names, row.values, strict=True))
+            buffer.row(
+                table,
+                symbols={name: value for name, value in values.items() if name in symbols},
+                columns={
+                    **{
+                        name: value
+                        for name, value in values.items()
+                        if name not in symbols and value is not None
+                    },
+                    "seq": row.version,
+                },
+                at=TimestampNanos(row.values[at]),
+            )
+        self._sender.flush(buffer)  # type: ignore[reportUnknownMemberType]
+
+    def _password(self) -> str:
+        """Read anew each time, so that a rotated one is taken up."""
+        file = self._server.password_file
+        try:
+            return Path(file).read_text().strip() if file else ""
+        except OSError as error:
+            raise SinkDown(
+                f"questdb.server.password_file: {file} cannot be read: {error.strerror}"
+            ) from error
+
+    def wait_visible(self, table: str) -> None:
+        """Return once everything sent is shown to readers. Raises SinkDown, also for a table that was suspended."""
+        deadline = time.monotonic() + _VISIBLE_S
+        while True:
+            found = self.exec(
+                f"select suspended, writerTxn, sequencerTxn from wal_tables() where name = '{table}'"
+            )
+            if not found:
+                raise SinkDown(f"QuestDB at {self._address} has no table {table} with a WAL")
+            suspended, written, sequenced = found[0]
+            if suspended:
+                self.exec(f"ALTER TABLE {table} RESUME WAL")
+                raise SinkDown(
+                    f"QuestDB's table {table} was suspended and is set going again",
+                    "see its log for the reason, a full disk most often",
+                )
+            if written == sequenced:
+                return
+            if time.monotonic() > deadline:
+                raise SinkDown(f"QuestDB's table {table} lags {sequenced - written} transactions behind")
+            time.sleep(0.002)
+
+    def read(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Rows by the PostgreSQL wire protocol, streamed. Raises SinkDown."""
+        server = self._server
+        try:
+            with psycopg.connect(
+                host=server.host, port=server.pg_port, user=self._server.user or "admin",
+                password=self._password() or "quest", dbname="qdb",
+                autocommit=True, prepare_threshold=None, connect_timeout=5,
+            ) as connection, connection.cursor(binary=True) as cursor:  # fmt: skip
+                yield from cursor.stream(statement.encode())
+        except psycopg.Error as error:
+            raise SinkDown(f"QuestDB at {server.host}:{server.pg_port}: {error}") from error

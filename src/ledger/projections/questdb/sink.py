@@ -1,0 +1,264 @@
+"""The sink that writes rows into QuestDB: rows, then the barrier, then the offset, so that a kill loses nothing.
+
+Rows come again after a kill or a failed flush and are the same rows (DEDUP). The offset is a row of `ledger_offset`,
+written when everything before it is visible.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, final
+
+import msgspec
+from msgspec import Struct
+
+from ledger.config import Settings
+from ledger.errors import Rejected
+from ledger.projections.building import Builders
+from ledger.projections.contract import Batch, Offset, Row
+from ledger.projections.errors import Fenced, Misplaced, SinkDown
+from ledger.projections.questdb import rows as making
+from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.switching import BEFORE, REBUILD, Switching, newest, place_of, write
+from ledger.projections.questdb.tables import (
+    COLUMNS,
+    CREATE_OFFSETS,
+    EXECUTIONS,
+    TICKS,
+    TRADES,
+    create_table,
+    names_of,
+)
+
+_DAY_NS: Final = 86_400 * 10**9
+TABLES: Final = {"trading": (EXECUTIONS,), "market": (TICKS, TRADES)}
+
+
+@final
+class Look(Struct, frozen=True):
+    """The rows up to an offset: later ones are not looked at, so they may be written meanwhile."""
+
+    offset: Offset
+    found: Iterator[Row]
+    oldest_ns: dict[str, int]
+    """By table with a TTL: older rows may have left."""
+
+    def rows(self) -> Iterator[Row]:
+        """Every row of the journal's tables."""
+        return self.found
+
+    def keeps(self, row: Row) -> bool:
+        """Not what is older than the table's TTL, counted from its newest row as QuestDB counts it."""
+        return row.values[names_of(row.table).index("ts_ns")] >= self.oldest_ns.get(row.table, 0)
+
+
+@final
+class QuestdbSink:
+    """One partition's rows. Not to be shared between threads."""
+
+    name = "questdb"
+    journals: Sequence[str] = ("trading", "market")
+
+    def __init__(self, settings: Settings, partition: int, suffix: str = "") -> None:
+        """`suffix` stands after the name of every table: of a rebuild."""
+        self._whole = settings
+        self._settings = settings.questdb
+        self._suffix = suffix
+        self._partition = partition
+        self._server = Server(settings)
+        self._rows_max = settings.questdb.connection.auto_flush_rows
+        self._claim = 0
+        self._made = False
+
+    def builders(self, journal: str) -> Builders:
+        """See rows."""
+        return making.builders(journal, self._partition)
+
+    def columns(self, table: str) -> Sequence[str]:
+        """The names of a row's values."""
+        return names_of(table)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._server.close()
+
+    # ---- offset and fence ----------------------------------------------------------------------------------
+
+    def claim(self, lineage: str) -> None:
+        """Become the writer; an earlier one is fenced at its next batch. Raises SinkDown, Misplaced."""
+        self._prepare()
+        for journal in self.journals:
+            found = self._stored(journal)
+            if found is not None and found.lineage != lineage:
+                raise Misplaced(
+                    f"QuestDB holds another ledger (lineage {found.lineage})",
+                    "use another QuestDB, or drop its tables",
+                )
+        if not self._suffix:
+            self._switching().finish_abandoned()
+        self._claim = self._claimed() + 1
+        self._insert(f"writer/{self._partition}{self._suffix}", f"pid {os.getpid()}")
+
+    def offset(self, journal: str) -> Offset | None:
+        """From the newest row of the offset table. Raises SinkDown."""
+        self._prepare()
+        return self._stored(journal)
+
+    def apply(self, batch: Batch) -> None:
+        """Rows, barrier, offset. Raises SinkDown, Poison, Fenced."""
+        self._check_writer()
+        by_table: dict[str, list[Row]] = {}
+        for row in batch.rows:
+            by_table.setdefault(row.table, []).append(row)
+        for rows in by_table.values():
+            for start in range(0, len(rows), self._rows_max):
+                self._server.send(rows[0].table + self._suffix, rows[start : start + self._rows_max])
+        for table, rows in by_table.items():
+            if self._server.is_tcp:
+                self._wait_arrived(table, rows)
+            self._server.wait_visible(table + self._suffix)
+        self._check_writer()
+        self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
+
+    def _ttl_days(self, table: str) -> int | None:
+        tables = self._settings.tables
+        if table == EXECUTIONS:
+            return None
+        configured = tables.market_data_ticks if table == TICKS else tables.trades
+        return configured.partitioning.retention_days
+
+    def _prepare(self) -> None:
+        """The tables, once for each start. A TTL counts from the newest row, so it is set on what exists."""
+        if self._made:
+            return
+        tables = self._settings.tables
+        by_name = {TICKS: tables.market_data_ticks, TRADES: tables.trades, EXECUTIONS: None}
+        self._server.exec(CREATE_OFFSETS)
+        for table, configured in by_name.items():
+            period = "MONTH" if configured is None else configured.partitioning.type
+            uncommitted = 500_000 if configured is None else configured.optimization.max_uncommitted_rows
+            self._server.exec(create_table(table, self._suffix, period, uncommitted))
+            days = self._ttl_days(table)
+            if days is not None:
+                self._server.exec(f"ALTER TABLE {table}{self._suffix} SET TTL {days} DAYS")
+        self._made = True
+
+    def _stored(self, journal: str) -> Offset | None:
+        text = self._newest("offset_json", self._place(journal))
+        return None if not text else msgspec.json.decode(text, type=Offset)
+
+    def _claimed(self) -> int:
+        return int(self._newest("claim", f"writer/{self._partition}{self._suffix}") or 0)
+
+    def _check_writer(self) -> None:
+        if not self._suffix:
+            self._switching().check_closed()
+        claimed = self._claimed()
+        if claimed > self._claim:
+            raise Fenced(
+                f"another projector writes to this QuestDB (claim {claimed}, ours was {self._claim})",
+                "only one may run; `ledger projections status` shows ours",
+            )
+
+    def _newest(self, column: str, place: str) -> Any:
+        return newest(self._server, column, place)
+
+    def _place(self, journal: str) -> str:
+        return place_of(journal, self._partition, self._suffix)
+
+    def _insert(self, place: str, text: str) -> None:
+        write(self._server, place, text, self._claim)
+
+    def _wait_arrived(self, table: str, rows: Sequence[Row]) -> None:
+        """ILP over TCP says nothing: look whether every seq is there. Raises SinkDown where rows have vanished."""
+        first, last = rows[0].version, rows[-1].version
+        statement = f"select count_distinct(seq) from {table}{self._suffix} where part = {self._partition} and seq between {first} and {last}"
+        for _ in range(200):
+            if self._server.exec(statement)[0][0] >= len(rows):
+                return
+            time.sleep(0.01)
+        self._server.close()
+        raise SinkDown(
+            f"rows sent to {table} over TCP have vanished", "questdb.connection.protocol: http tells why"
+        )
+
+    # ---- audits --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def look(self, journal: str) -> Generator[Look]:
+        """Rows up to the offset. Raises SinkDown."""
+        self._prepare()
+        offset = self._stored(journal)
+        if offset is None:
+            raise SinkDown("QuestDB holds nothing of this journal")
+        oldest = {table: self._oldest_ns(table) for table in TABLES[journal]}
+        yield Look(offset, self._rows(journal, offset.seq, oldest), oldest)
+
+    def _rows(self, journal: str, seq: int, oldest: dict[str, int]) -> Iterator[Row]:
+        for table in TABLES[journal]:
+            at = names_of(table).index("ts_ns")
+            yield from (row for row in self._read(table, seq) if row.values[at] >= oldest[table])
+
+    def _oldest_ns(self, table: str) -> int:
+        """Where the table's TTL begins; 0 without one."""
+        days = self._ttl_days(table)
+        newest = self._server.exec(f"select max(ts_ns) from {table}{self._suffix}")
+        if days is None or not newest or newest[0][0] is None:
+            return 0
+        return int(newest[0][0]) - days * _DAY_NS
+
+    def _read(self, table: str, seq: int) -> Iterator[Row]:
+        names = ", ".join(names_of(table))
+        kinds = [kind for _, kind in COLUMNS[table]]
+        where = f"part = {self._partition} and seq <= {seq}"
+        for found in self._server.read(f"select seq, {names} from {table}{self._suffix} where {where}"):
+            values = tuple(
+                "" if value is None and kind.startswith(("SYMBOL", "VARCHAR")) else value
+                for value, kind in zip(found[1:], kinds, strict=True)
+            )
+            yield Row(table, (found[0],), found[0], values)
+
+    def repair(self, rows: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset) -> None:
+        """Write these rows again. A surplus row cannot be taken away singly: QuestDB has no DELETE.
+
+        Raises SinkDown, Fenced where the offset has moved.
+        """
+        if self._stored(at.journal) != at:
+            raise Fenced("the projection has moved on since it was looked at", "audit again")
+        for table in TABLES[at.journal]:
+            mending = [row for row in rows if row.table == table]
+            if mending:
+                self._server.send(table + self._suffix, mending)
+                self._server.wait_visible(table + self._suffix)
+        if surplus:
+            raise SinkDown(
+                f"{len(surplus)} rows are not the journal's and QuestDB cannot delete single rows",
+                "ledger projections rebuild questdb",
+            )
+
+    # ---- rebuild -------------------------------------------------------------------------------------------
+
+    def shadow(self) -> QuestdbSink:
+        """A sink into tables of the same form beside the live ones. Raises Rejected with several partitions."""
+        if self._whole.engine.partitions > 1:
+            raise Rejected(
+                "the partitions share QuestDB's tables, so one alone cannot be rebuilt beside them",
+                "drop the tables: the projectors fill them again",
+            )
+        return QuestdbSink(self._whole, self._partition, REBUILD)
+
+    def switch(self) -> None:
+        """The rebuilt tables become the live ones; the projector waits meanwhile. Raises SinkDown, Rejected."""
+        self._prepare()
+        self._switching().run(REBUILD, BEFORE)
+
+    def rollback(self) -> None:
+        """Back to the tables before the last switch. Raises SinkDown, Rejected where there are none."""
+        self._prepare()
+        self._switching().run(BEFORE, REBUILD)
+
+    def _switching(self) -> Switching:
+        return Switching(self._server, self._partition)

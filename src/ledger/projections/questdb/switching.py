@@ -1,0 +1,118 @@
+"""Exchanging the live tables for others: QuestDB has no atomic swap, so an intent is written down first.
+
+While the intent stands open the live projector waits (its `apply` raises SinkDown). Each table is two renames. Every
+step looks at what is there, so whoever finds an intent that was left open by a kill finishes it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, final
+
+from ledger.errors import Rejected
+from ledger.projections.errors import SinkDown
+from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.tables import COLUMNS, OFFSETS
+
+REBUILD: Final = "_rebuild"
+BEFORE: Final = "_before"
+ABANDONED_NS: Final = 20 * 10**9
+"""An intent that is open this long was left by a kill."""
+QUIET_S: Final = 0.5
+_QUIET_TRIES: Final = 60
+_JOURNALS: Final = ("trading", "market")
+
+
+@final
+class Switching:
+    """One partition's exchanges. Raises SinkDown wherever QuestDB does not do as told."""
+
+    def __init__(self, server: Server, partition: int) -> None:
+        self._server = server
+        self._partition = partition
+        self._place = f"switch/{partition}"
+
+    def check_closed(self) -> None:
+        """Raises SinkDown while tables are exchanged."""
+        if self._open() is not None:
+            raise SinkDown("tables are being exchanged: the projector waits")
+
+    def run(self, incoming: str, outgoing: str) -> None:
+        """Live tables get the suffix `outgoing`, those with `incoming` become live. Raises Rejected where there are none."""
+        missing = [table for table in COLUMNS if not self._exists(table + incoming)]
+        if missing and self._open() is None:
+            raise Rejected(f"there is no table {missing[0]}{incoming}", "ledger projections rebuild questdb")
+        write(self._server, self._place, f"{incoming} {outgoing}", 0)
+        self._wait_quiet()
+        self._finish(incoming, outgoing)
+
+    def finish_abandoned(self) -> None:
+        """Finish an exchange that a kill cut short."""
+        found = self._server.exec(
+            f"select offset_json, timestamp::long from {OFFSETS} where place = '{self._place}'"
+            " latest on timestamp partition by place"
+        )
+        if found and found[0][0] and time.time_ns() - _as_ns(found[0][1]) > ABANDONED_NS:
+            self._finish(*found[0][0].split())
+
+    def _open(self) -> str | None:
+        return newest(self._server, "offset_json", self._place) or None
+
+    def _wait_quiet(self) -> None:
+        """Until a batch that was under way has ended: the live offsets stand still."""
+        before: list[Any] | None = None
+        for _ in range(_QUIET_TRIES):
+            now = [newest(self._server, "offset_json", self._at(name, "")) for name in _JOURNALS]
+            if now == before:
+                return
+            before = now
+            time.sleep(QUIET_S)
+        raise SinkDown("the live projector goes on writing", "stop it, then switch again")
+
+    def _finish(self, incoming: str, outgoing: str) -> None:
+        for name in _JOURNALS:
+            live = newest(self._server, "offset_json", self._at(name, ""))
+            coming = newest(self._server, "offset_json", self._at(name, incoming))
+            if coming:  # else an earlier try came this far
+                write(self._server, self._at(name, outgoing), live or "", 0)
+                write(self._server, self._at(name, ""), coming, 0)
+                write(self._server, self._at(name, incoming), "", 0)
+        for table in COLUMNS:
+            if self._exists(table + incoming):
+                if self._exists(table):
+                    self._server.exec(f"DROP TABLE IF EXISTS {table}{outgoing}")
+                    self._server.exec(f"RENAME TABLE {table} TO {table}{outgoing}")
+                self._server.exec(f"RENAME TABLE {table}{incoming} TO {table}")
+        write(self._server, self._place, "", 0)
+
+    def _exists(self, table: str) -> bool:
+        return bool(self._server.exec(f"select 1 from tables() where table_name = '{table}'"))
+
+    def _at(self, journal: str, suffix: str) -> str:
+        return place_of(journal, self._partition, suffix)
+
+
+def place_of(journal: str, partition: int, suffix: str) -> str:
+    """Where the offset of a journal stands in the offset table."""
+    return f"{journal}/{partition}{suffix}"
+
+
+def newest(server: Server, column: str, place: str) -> Any:
+    """What was written last at a place; None where nothing was."""
+    found = server.exec(
+        f"select {column} from {OFFSETS} where place = '{place}' latest on timestamp partition by place"
+    )
+    return found[0][0] if found else None
+
+
+def write(server: Server, place: str, text: str, claim: int) -> None:
+    """Write at a place; visible to everybody when it returns."""
+    escaped = text.replace("'", "''")
+    server.exec(f"insert into {OFFSETS} values ({time.time_ns()}, '{place}', '{escaped}', {claim})")
+    server.wait_visible(OFFSETS)
+
+
+def _as_ns(stored: int | str) -> int:
+    """A timestamp of QuestDB, in whichever unit its column has."""
+    number = int(stored)
+    return number if number > 10**17 else number * 1000

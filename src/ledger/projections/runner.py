@@ -1,0 +1,228 @@
+"""The loop of a projector: read, fold, give the sink a batch, say how far it is; wait and try again when the sink is down.
+
+The sink's own offset decides where it goes on, at the start and after every failure: a batch in doubt is neither
+lost nor given twice in effect. An offset that is lower than what was acknowledged (a cache was wiped, a failover lost
+writes) rewinds the feed; one that is ahead of the journal, or of another lineage, ends the projector with a refusal.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, final
+
+from msgspec.structs import replace
+
+from ledger.projections.building import entity_name
+from ledger.projections.contract import Batch, Fencing, Offset, Projection
+from ledger.projections.errors import Poison, SinkDown
+from ledger.projections.feed import EVENTS_MAX, Feed, Interrupted, seconds_behind
+from ledger.projections.parking import Parking
+from ledger.projections.pulse import Pulse
+from ledger.projections.status import lock_path, parked_path
+from ledger.projections.writer_lock import WriterLock
+
+IDLE_S: Final = 0.02
+"""How long to wait for the next frame: the engine settles its frames within 20 ms."""
+CONFIRM_S: Final = 1.0
+"""How often an idle projector reads the sink's offset: a wiped cache is noticed and filled again."""
+BACKOFF_MIN_S: Final = 0.1
+BACKOFF_MAX_S: Final = 10.0
+Say = Callable[[str], None]
+
+
+@final
+class Runner:
+    """One projection of one partition, from its offset to whatever comes. `run` blocks; `stop` may come from anywhere."""
+
+    def __init__(
+        self,
+        data: Path,
+        projection: Projection,
+        partition: int = 0,
+        *,
+        events_max: int = EVENTS_MAX,
+        backoff_max_s: float = BACKOFF_MAX_S,
+        shadow: bool = False,
+        on_batch: Callable[[Batch], None] | None = None,
+        say: Say = lambda _sentence: None,
+    ) -> None:
+        """`shadow`: of a rebuild, which keeps a status and a lock of its own."""
+        name = f"{projection.name}.shadow" if shadow else projection.name
+        self._data = data
+        self._projection = projection
+        self._backoff_max_s = backoff_max_s
+        self._say = say
+        self._on_batch = on_batch
+        self._stop = threading.Event()
+        self._lock = WriterLock(lock_path(data, name, partition))
+        self.parking = Parking(parked_path(data, name, partition))
+        self.pulse = Pulse(data, name, partition, self.parking)
+        self._feeds = [
+            Feed(data, journal, partition, projection.builders(journal), self.parking, events_max=events_max)
+            for journal in projection.journals
+        ]
+        self._failures = 0
+        self._confirmed = time.monotonic()
+
+    def stop(self) -> None:
+        """End after the batch in hand; safe from any thread or signal handler."""
+        self._stop.set()
+
+    def run(self, *, until_head: bool = False) -> None:
+        """Follow until `stop`; with `until_head` until everything settled at the start is taken.
+
+        Raises Misplaced, Fenced, Corrupt; whatever else a sink raises is a fault of its code.
+        """
+        try:
+            self._run(until_head)
+            self.pulse.say("ended", self._feeds)
+        except Interrupted:
+            self.pulse.say("ended", self._feeds)
+        except Exception as error:
+            self.pulse.error = str(error)
+            self.pulse.say("refused", self._feeds)
+            raise
+        finally:
+            self._projection.close()
+            for feed in self._feeds:
+                feed.close()
+            self._lock.release()
+
+    def _run(self, until_head: bool) -> None:
+        self.pulse.say("starting", self._feeds)
+        if not self._persist(self._take_place):
+            return
+        ends = {feed.journal: feed.head_seq() for feed in self._feeds} if until_head else {}
+        while not self._stop.is_set():
+            busy = False
+            for feed in self._feeds:
+                busy |= self._go_on(feed, ends.get(feed.journal))
+            self.pulse.beat("following", self._feeds)
+            if not busy:
+                if until_head:
+                    return
+                self._confirm()
+                self._stop.wait(IDLE_S)
+
+    def _go_on(self, feed: Feed, to_seq: int | None) -> bool:
+        """One batch of one journal; whether there was one."""
+        if to_seq is not None and feed.at.seq >= to_seq:
+            return False
+        batch = feed.batch(to_seq)
+        if batch is None:
+            return False
+        self.parking.save()
+        self._persist(lambda: self._give(feed, batch))
+        return True
+
+    def _confirm(self) -> None:
+        """While nothing is new, see now and then that the sink still has what it took."""
+        now = time.monotonic()
+        if now - self._confirmed < CONFIRM_S:
+            return
+        self._confirmed = now
+        self._persist(self._compare)
+
+    def _compare(self) -> None:
+        for feed in self._feeds:
+            found = self._projection.offset(feed.journal)
+            if (found or feed.origin()).seq != feed.at.seq:
+                self._rewind(feed, found)
+
+    def _take_place(self) -> None:
+        """Stand where the sink stands, and only then, when it is a place of this journal, become its writer."""
+        for feed in self._feeds:
+            self._seek(feed, self._projection.offset(feed.journal))
+        if isinstance(self._projection, Fencing):
+            self._projection.claim(self._feeds[0].lineage)
+            for feed in self._feeds:  # the writer before may have gone on until now
+                self._seek(feed, self._projection.offset(feed.journal))
+
+    def _seek(self, feed: Feed, offset: Offset | None) -> None:
+        feed.seek(offset, self._folded)
+        self.pulse.stands(feed)
+
+    def _folded(self, _seq: int, _target: int) -> bool:
+        self.pulse.beat("folding", self._feeds)
+        return not self._stop.is_set()
+
+    def _give(self, feed: Feed, batch: Batch) -> None:
+        if self._failures:  # the last try may have come through, or the sink may have lost what it had
+            if isinstance(self._projection, Fencing):
+                self._projection.claim(feed.lineage)
+            found = self._projection.offset(feed.journal)
+            if found is not None and found.seq == batch.to.seq:
+                feed.check(found)
+                self._took(feed, batch)
+                return
+            if (found or feed.origin()).seq != batch.before.seq:
+                self._rewind(feed, found)
+                return
+        while True:
+            try:
+                self._projection.apply(batch)
+                break
+            except Poison as poison:
+                batch = self._without(batch, poison)
+        if len(self.parking):
+            for row in batch.rows:
+                self.parking.release(entity_name(row.table, row.key))
+            self.parking.save()
+        self._took(feed, batch)
+
+    def _took(self, feed: Feed, batch: Batch) -> None:
+        self.pulse.took(batch.events, len(batch.rows), seconds_behind(batch.recorded_at_ns))
+        self.pulse.stands(feed)
+        if self._on_batch is not None:
+            self._on_batch(batch)
+
+    def _rewind(self, feed: Feed, found: Offset | None) -> None:
+        self.pulse.rewinds += 1
+        self._say(
+            f"{self._projection.name}: the sink stands at {found.seq if found else 'nothing'}, not where it said:"
+            f" going on from there"
+        )
+        self._seek(feed, found)
+
+    def _without(self, batch: Batch, poison: Poison) -> Batch:
+        """The batch without the row that the sink refuses, which is parked first."""
+        rows = tuple(row for row in batch.rows if (row.table, row.key) != (poison.table, poison.key))
+        assert len(rows) < len(batch.rows), f"the sink refuses a row that it was not given: {poison}"
+        what = entity_name(poison.table, poison.key)
+        self.parking.park(what, batch.to.seq, poison.reason)
+        self.parking.save()
+        self._say(f"{self._projection.name}: parked {what}: {poison.reason}")
+        return replace(batch, rows=rows)
+
+    def _persist(self, act: Callable[[], None]) -> bool:
+        """Until it is done, with back-off and jitter while the sink is down; False: stopped before."""
+        while not self._stop.is_set():
+            try:
+                act()
+            except SinkDown as error:
+                self._failures += 1
+                self.pulse.retries += 1
+                longest = min(self._backoff_max_s, BACKOFF_MIN_S * 2 ** min(self._failures, 16))
+                delay = longest * (0.5 + random.random() / 2)
+                if str(error) != self.pulse.error:
+                    self._say(f"{self._projection.name}: {error}; trying again")
+                self.pulse.error = str(error)
+                self.pulse.say("waiting", self._feeds)
+                self._wait(delay)
+                continue
+            if self._failures:
+                self._failures = 0
+                self.pulse.error = ""
+                self._say(f"{self._projection.name}: the sink is back")
+            return True
+        return False
+
+    def _wait(self, delay_s: float) -> None:
+        end = time.monotonic() + delay_s
+        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            self._stop.wait(min(left, 1.0))
+            self.pulse.beat("waiting", self._feeds)

@@ -1,0 +1,19 @@
+"""Real servers of the databases, started from packages on free loopback ports in a directory of their own.
+
+Each is one class: `start`, `stop`, `kill`, `address`, `settings` (what to lay over the configuration). Used by
+`tools/servers`, by tests and by the bench.
+"""
+
+from ledger.testing.servers.postgres import PostgresServer
+from ledger.testing.servers.process import Missing, Server, free_port
+from ledger.testing.servers.questdb import QuestdbServer
+from ledger.testing.servers.redis import RedisServer
+
+SERVERS: dict[str, type[Server]] = {
+    "postgres": PostgresServer,
+    "redis": RedisServer,
+    "questdb": QuestdbServer,
+}
+"""By the name that `tools/servers` and the switches of projections use."""
+
+__all__ = ["SERVERS", "Missing", "PostgresServer", "QuestdbServer", "RedisServer", "Server", "free_port"]

@@ -1,0 +1,230 @@
+"""A server as a process: found, started, waited for, stopped, killed; its state in one file, so that others find it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+
+from ledger.errors import Unavailable
+
+START_S: Final = 60.0
+STOP_S: Final = 15.0
+
+
+class Missing(Unavailable):
+    """The server's program is not on this machine; the hint names the package."""
+
+
+class Server:
+    """One server in `directory`. Make it with the same directory again to find it as it runs."""
+
+    name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Debian packages that bring it."""
+
+    def __init__(self, directory: Path, port: int = 0) -> None:
+        """`port` 0: the one it had in this directory, else a free one."""
+        self.directory = directory
+        state = _read(directory / "server.json")
+        self.port: int = port or int(state.get("port", 0)) or free_port()
+        self.pid: int = int(state.get("pid", 0))
+        self.more: dict[str, Any] = dict(state.get("more", {}))
+        """What else must be known to find it again."""
+
+    # ---- of each server ------------------------------------------------------------------------------------
+
+    def command(self) -> Sequence[str]:
+        """What to run. Raises Missing."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Make its data directory, if it has none."""
+
+    def is_ready(self) -> bool:
+        """Whether it answers."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """The overlay that points the ledger at it, as nested mappings."""
+        raise NotImplementedError
+
+    def user(self) -> str | None:
+        """The user to run as; None: the present one."""
+        return None
+
+    def environment(self) -> Mapping[str, str]:
+        """What its environment has beside ours."""
+        return {}
+
+    # ---- of all --------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self.port
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.directory / "server.log"
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self.pid != 0 and _lives(self.pid)
+
+    def start(self) -> Self:
+        """Start it and wait until it answers. Raises Missing, Unavailable with the end of its log."""
+        if self.running:
+            return self
+        self.directory.mkdir(parents=True, exist_ok=True)
+        command = self.command()
+        self.prepare()
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=self.user(),
+                group=self.user(),
+                extra_groups=[] if self.user() else None,
+                env={**os.environ, **self.environment()},
+            )
+        self.pid = process.pid
+        self.save()
+        end = time.monotonic() + START_S
+        while not self.is_ready():
+            if process.poll() is not None or time.monotonic() > end:
+                said = self.log.read_text(errors="replace").strip().splitlines()[-5:]
+                self.kill()
+                raise Unavailable(f"{self.name} did not start: {' | '.join(said)}")
+            time.sleep(0.05)
+        # From here on it is known by its pid alone, to whoever looks; Popen would warn that it outlives this object.
+        process.returncode = 0
+        self.save()
+        return self
+
+    def stop(self) -> None:
+        """As an operator does; after STOP_S it is killed."""
+        self._end(self.stop_signal())
+
+    def kill(self) -> None:
+        """kill -9, at once."""
+        self._end(signal.SIGKILL)
+
+    def stop_signal(self) -> signal.Signals:
+        """What stops it cleanly and at once."""
+        return signal.SIGTERM
+
+    def freeze(self) -> None:
+        """Stop it in its tracks (SIGSTOP): connections live and nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Kill it and remove its directory."""
+        if self.running:
+            self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def save(self) -> None:
+        """So that the same directory finds it again."""
+        state = {"name": self.name, "pid": self.pid, "port": self.port, "more": self.more}
+        (self.directory / "server.json").write_bytes(msgspec.json.encode(state))
+
+    def _end(self, by: signal.Signals) -> None:
+        if not self.running:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, by)
+        end = time.monotonic() + STOP_S
+        while self.running:
+            if time.monotonic() > end:
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
+                end += STOP_S
+            time.sleep(0.02)
+        self.pid = 0
+        self.save()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def answers(address: tuple[str, int], said: bytes = b"", expected: bytes = b"") -> bool:
+    """Whether somebody accepts a connection there, and, if something is said, begins the answer as expected."""
+    try:
+        with socket.create_connection(address, 1.0) as one:
+            if said:
+                one.sendall(said)
+                return one.recv(len(expected) or 1).startswith(expected)
+            return True
+    except OSError:
+        return False
+
+
+def find_program(name: str, *places: str) -> str | None:
+    """Its path, from PATH or one of these directories (patterns); None: it is not here."""
+    found = shutil.which(name)
+    if found:
+        return found
+    for pattern in places:
+        for path in sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}"), reverse=True):
+            return str(path)
+    return None
+
+
+def install(packages: Sequence[str]) -> bool:
+    """Install Debian packages, where that is possible; whether it was."""
+    if not packages or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    return _apt("update") and _apt("-y", "--no-install-recommends", "install", *packages)
+
+
+def _apt(*words: str) -> bool:
+    done = subprocess.run(
+        ["apt-get", "-qq", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process exists and is not a zombie; our own dead children are reaped."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return {}

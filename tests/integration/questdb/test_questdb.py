@@ -1,0 +1,235 @@
+"""The QuestDB projection on a real server: each row once, kills, resends, a changed row found, a poison row parked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.config import Settings, load
+from ledger.errors import Rejected
+from ledger.projections import Fenced, Misplaced, SinkDown
+from ledger.projections.audit import audit, repair
+from ledger.projections.questdb import make
+from ledger.projections.runner import Runner
+from ledger.testing.made_journal import MadeJournal
+from questdb_server import QuestdbProcess
+from redis_servers import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuestdbProcess]:
+    with QuestdbProcess(tmp_path_factory.mktemp("questdb")) as process:
+        yield process
+
+
+@pytest.fixture
+def empty(server: QuestdbProcess) -> QuestdbProcess:
+    for table in ("market_data_ticks", "trades", "executions"):
+        for suffix in ("", "_rebuild", "_before"):
+            ask(server, f"DROP TABLE IF EXISTS {table}{suffix}")
+    ask(server, "DROP TABLE IF EXISTS ledger_offset")
+    return server
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data"
+    with MadeJournal(path) as journal:
+        journal.trade(40)
+        journal.quote(60)
+    return path
+
+
+def ask(server: QuestdbProcess, statement: str) -> list[list[Any]]:
+    where = (
+        f"http://127.0.0.1:{server.ports['http-server']}/exec?{urllib.parse.urlencode({'query': statement})}"
+    )
+    with urllib.request.urlopen(where, timeout=10) as answer:
+        return json.load(answer).get("dataset", [])
+
+
+def settings_of(server: QuestdbProcess, *sets: str) -> Settings:
+    return load(None, (*server.sets(), *sets)).settings
+
+
+def fill(data: Path, settings: Settings, **options: Any) -> Runner:
+    runner = Runner(data, make(settings, 0), **options)
+    runner.run(until_head=True)
+    return runner
+
+
+def differences(data: Path, settings: Settings) -> list[str]:
+    sink = make(settings, 0)
+    try:
+        return [str(each) for journal in sink.journals for each in audit(data, sink, journal, 0).differences]
+    finally:
+        sink.close()
+
+
+def test_every_quote_trade_and_execution_is_there_once(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    assert differences(data, settings) == []
+    for table in ("market_data_ticks", "trades", "executions"):
+        rows, numbers = ask(empty, f"select count(), count_distinct(seq) from {table}")[0]
+        assert rows == numbers > 0
+    price, raw = ask(empty, "select price, px from trades limit 1")[0]
+    assert price == raw / 10**4
+
+
+def test_rows_that_come_again_are_the_same_rows(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    before = ask(empty, "select count() from market_data_ticks")
+    ask(empty, "TRUNCATE TABLE ledger_offset")  # as if killed before the offset was written
+    fill(data, settings, events_max=7)
+    assert ask(empty, "select count() from market_data_ticks") == before
+    assert differences(data, settings) == []
+
+
+def test_a_killed_server_is_waited_for_and_nothing_is_lost_or_doubled(data: Path, tmp_path: Path) -> None:
+    with QuestdbProcess(tmp_path / "server") as process:
+        settings = settings_of(process)
+        runner = Runner(data, make(settings, 0), backoff_max_s=0.2, events_max=5)
+        thread = threading.Thread(target=lambda: runner.run(until_head=True))
+        thread.start()
+        wait_until(lambda: runner.pulse.events > 10, "the first rows")
+        process.kill()
+        wait_until(lambda: runner.pulse.retries > 0 or not thread.is_alive(), "a retry")
+        process.start()
+        thread.join(60)
+        assert not thread.is_alive()
+        assert differences(data, settings) == []
+
+
+def test_a_row_changed_by_hand_is_found_named_and_repaired(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    newest = ask(empty, "select max(seq) from trades")[0][0]
+    ask(empty, f"UPDATE trades SET px = 1 WHERE seq = {newest}")
+    wait_until(lambda: ask(empty, "select count() from trades where px = 1")[0][0] == 1, "the update")
+    said = differences(data, settings)
+    assert len(said) == 1
+    assert "px is 1, the journal says" in said[0]
+    sink = make(settings, 0)
+    repair(sink, audit(data, sink, "market", 0))
+    sink.close()
+    assert differences(data, settings) == []
+
+
+def test_another_ledgers_rows_are_refused(data: Path, empty: QuestdbProcess, tmp_path: Path) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    with MadeJournal(tmp_path / "other") as journal:
+        journal.quote(1)
+    with pytest.raises(Misplaced, match="another ledger"):
+        fill(tmp_path / "other", settings)
+
+
+def test_of_two_writers_the_earlier_is_fenced(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty)
+    first, second = make(settings, 0), make(settings, 0)
+    with MadeJournal(data) as journal:
+        first.claim(journal.lineage)
+        second.claim(journal.lineage)
+    runner = Runner(data, first)
+    first.claim = lambda _lineage: None  # type: ignore[method-assign]
+    with pytest.raises(Fenced, match="another projector"):
+        runner.run(until_head=True)
+    second.close()
+
+
+def test_a_suspended_table_is_set_going_again(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    ask(empty, "ALTER TABLE trades SUSPEND WAL")
+    with MadeJournal(data) as journal:
+        journal.quote(30)
+    runner = fill(data, settings, backoff_max_s=0.1)
+    assert runner.pulse.retries > 0
+    assert differences(data, settings) == []
+
+
+def test_over_tcp_every_row_is_read_back(data: Path, empty: QuestdbProcess) -> None:
+    settings = settings_of(empty, "questdb.connection.protocol=ilp", "questdb.ingestion.ilp.enabled=true")
+    fill(data, settings)
+    assert differences(data, settings) == []
+
+
+def rebuilt(data: Path, server: QuestdbProcess) -> Settings:
+    """A live copy with a wrong price, and a filled shadow beside it."""
+    settings = settings_of(server)
+    fill(data, settings)
+    newest = ask(server, "select max(seq) from trades")[0][0]
+    ask(server, f"UPDATE trades SET px = 1 WHERE seq = {newest}")
+    wait_until(lambda: ask(server, "select count() from trades where px = 1")[0][0] == 1, "the update")
+    shadow = make(settings, 0).shadow()
+    Runner(data, shadow, shadow=True).run(until_head=True)
+    return settings
+
+
+def test_a_rebuild_becomes_live_and_can_be_taken_back(data: Path, empty: QuestdbProcess) -> None:
+    settings = rebuilt(data, empty)
+    assert len(differences(data, settings)) == 1, "the live copy serves until the switch"
+    sink = make(settings, 0)
+    with following(data, settings):  # the projector waits while tables are exchanged
+        sink.switch()
+    assert differences(data, settings) == []
+    sink.rollback()
+    assert len(differences(data, settings)) == 1
+    sink.switch()
+    assert differences(data, settings) == []
+    with pytest.raises(Rejected, match="no table"):
+        sink.switch()
+    sink.close()
+
+
+def test_an_exchange_that_a_kill_cut_short_is_finished(
+    data: Path, empty: QuestdbProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = rebuilt(data, empty)
+    sink, statements = make(settings, 0), list[str]()
+    server = sink._server
+    real = server.exec
+
+    def dies_amid_renames(statement: str) -> list[list[Any]]:
+        statements.append(statement)
+        if sum(each.startswith("RENAME") for each in statements) == 2:
+            raise KeyboardInterrupt
+        return real(statement)
+
+    monkeypatch.setattr(server, "exec", dies_amid_renames)
+    with pytest.raises(KeyboardInterrupt):
+        sink.switch()
+    monkeypatch.undo()
+    with pytest.raises(SinkDown, match="exchanged"):
+        sink._switching().check_closed()
+    sink.close()
+    monkeypatch.setattr("ledger.projections.questdb.switching.ABANDONED_NS", 0)
+    fill(data, settings)
+    assert differences(data, settings) == []
+
+
+@contextmanager
+def following(data: Path, settings: Settings) -> Iterator[Runner]:
+    """A projector in a thread."""
+    runner = Runner(data, make(settings, 0), backoff_max_s=0.2)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    try:
+        wait_until(lambda: runner.pulse.journals, "the start")
+        yield runner
+    finally:
+        runner.stop()
+        thread.join(30)
+    assert not thread.is_alive()

@@ -1,0 +1,83 @@
+"""The contract of every projection, on a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.config import load
+from ledger.projections import Projection
+from ledger.projections.redis import make
+from ledger.testing.projection_contract import ServerContract
+from redis_servers import RedisProcess, free_ports
+
+Place = tuple[str, tuple[Any, ...]]
+PASSWORD = "the right one"
+_process: list[RedisProcess] = []
+
+
+class RedisStore:
+    """One server, emptied; a stop loses everything, as the seed configures it: the projection fills it again."""
+
+    def __init__(self, directory: Path, process: RedisProcess) -> None:
+        self._directory = directory
+        self._process = process
+        self.address = ("127.0.0.1", process.port)
+
+    def sink(self) -> Projection:
+        return self.sink_at(self.address)
+
+    def sink_at(self, address: tuple[str, int], *, password: str | None = None) -> Projection:
+        secret = self._directory / "password"
+        secret.write_text(PASSWORD if password is None else password)
+        place = "redis.connection.standalone"
+        sets = [f"{place}.host={address[0]}", f"{place}.port={address[1]}", f"{place}.password_file={secret}"]
+        return make(load(None, sets).settings, 0)
+
+    def contents(self) -> Mapping[Place, tuple[Any, ...]]:
+        found: dict[Place, tuple[Any, ...]] = {}
+        client = self._process.client(password=PASSWORD)
+        for key in client.scan_iter("*"):
+            table = key.split(":")[0]
+            if table == "position":
+                found[("position", (key,))] = _hash(client.hgetall(key), "position")
+            elif table == "orderbook" and key.endswith(":meta"):
+                found[("book", (key,))] = _hash(client.hgetall(key), "book")
+            elif table == "orderbook":
+                members = client.zrange(key, 0, -1, desc=key.endswith(":bid"))
+                found[("levels", (key,))] = (" ".join(members),)
+        return found
+
+    def stop_server(self) -> None:
+        self._process.kill()
+
+    def start_server(self) -> None:
+        if not self._process.is_running:
+            self._process.start()
+
+
+def _hash(fields: dict[str, str], table: str) -> tuple[str, ...]:
+    from ledger.projections.redis.rows import COLUMNS
+
+    assert set(fields) == {*COLUMNS[table], "version"}
+    return tuple(fields[name] for name in COLUMNS[table])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with RedisProcess(
+        tmp_path_factory.mktemp("redis"), free_ports(1)[0], "--requirepass", PASSWORD
+    ) as process:
+        _process.append(process)
+        yield
+        _process.clear()
+
+
+@pytest.mark.slow
+class TestRedis(ServerContract):
+    def store(self, directory: Path) -> RedisStore:
+        _process[0].client(password=PASSWORD).flushall()
+        return RedisStore(directory, _process[0])

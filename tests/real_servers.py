@@ -1,0 +1,39 @@
+"""Real servers for tests: each is started once a session, by the first test that asks; a missing one is a named skip.
+
+With LEDGER_REQUIRE_SERVERS=1 (`tools/test` sets it where they could be installed) a missing one fails instead.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from ledger.testing.servers import SERVERS, Missing, Server
+
+
+@cache
+def real_server(name: str) -> Server:
+    """The running server of that name, in a directory of this test process that ends with it."""
+    directory = Path(tempfile.mkdtemp(prefix=f"ledger-test-{name}-"))
+    directory.chmod(0o755)
+    server = SERVERS[name](directory / name)
+    pid = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == pid:  # a forked child must not take it away
+            server.remove()
+            directory.rmdir()
+
+    atexit.register(remove)
+    try:
+        server.start()
+    except Missing as missing:
+        if os.environ.get("LEDGER_REQUIRE_SERVERS") == "1":
+            raise
+        pytest.skip(str(missing))
+    return server

@@ -1,0 +1,107 @@
+"""`tools/servers`: start, show and stop the servers, and write the overlay that points a ledger at them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from _environment import ROOT
+from ledger.config.schema import leaves
+from ledger.errors import Unavailable
+from ledger.testing.servers import SERVERS, Missing, Server
+from ledger.testing.servers.process import install
+
+OVERLAY: Final = ROOT / "config" / "local.yaml"
+_NAME: Final = f"ledger-servers-{os.getuid()}-{blake2b(str(ROOT).encode(), digest_size=4).hexdigest()}"
+HOME: Final = Path(os.environ.get("LEDGER_SERVERS", Path(tempfile.gettempdir()) / _NAME))
+"""One directory a checkout; a server that does not run as us must be able to reach it."""
+
+
+def main(arguments: list[str]) -> int:
+    """One command; the exit code: 0 all well, 1 a server is missing or did not start, 2 usage."""
+    command, *names = arguments or ["status"]
+    unknown = [name for name in names if name not in SERVERS]
+    commands = {"up": _up, "status": _status, "down": _down, "clean": _clean}
+    if command not in commands or unknown:
+        print(f"usage: tools/servers up|status|down|clean [{' '.join(SERVERS)}]", file=sys.stderr)
+        return 2
+    return commands[command]([SERVERS[name](HOME / name) for name in names or SERVERS])
+
+
+def _up(servers: list[Server]) -> int:
+    HOME.mkdir(parents=True, exist_ok=True)
+    HOME.chmod(0o755)
+    failed = 0
+    for server in servers:
+        try:
+            _start(server)
+        except Unavailable as error:
+            print(f"{server.name:<10} {error}", file=sys.stderr)
+            failed = 1
+    _write_overlay()
+    _status(servers)
+    print(f"now: tools/ledger serve --config {OVERLAY.relative_to(ROOT)}")
+    return failed
+
+
+def _start(server: Server) -> None:
+    try:
+        server.start()
+    except Missing as missing:
+        print(f"{server.name}: {missing.what}; installing {' '.join(server.packages)} ...", file=sys.stderr)
+        if not install(server.packages):
+            raise
+        server.start()
+
+
+def _status(servers: list[Server]) -> int:
+    for server in servers:
+        where = "{}:{}".format(*server.address) if server.running else "-"
+        print(
+            f"{server.name:<10} {'running' if server.running else 'stopped':<8} {where:<22} {server.directory}"
+        )
+    return 0
+
+
+def _down(servers: list[Server]) -> int:
+    for server in servers:
+        server.stop()
+    _write_overlay()
+    return _status(servers)
+
+
+def _clean(servers: list[Server]) -> int:
+    for server in servers:
+        server.remove()
+    _write_overlay()
+    return 0
+
+
+def _write_overlay() -> None:
+    """config/local.yaml of the servers that run; none: no file. JSON is YAML. Switches that do nothing yet stay off."""
+    running = [server for server in (kind(HOME / name) for name, kind in SERVERS.items()) if server.running]
+    if not running:
+        OVERLAY.unlink(missing_ok=True)
+        return
+    whole: dict[str, Any] = {}
+    for server in running:
+        settings = server.settings()
+        if True in leaves()[f"projections.{server.name}.enabled"].note.not_yet:
+            settings["projections"] = {}
+        _merge(whole, settings)
+    text = "# Written by tools/servers; not kept in git.\n"
+    OVERLAY.write_text(text + msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n")
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for name, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
