@@ -26,10 +26,11 @@ def run(*command: object, env: dict[str, str] | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    hatchling = pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    env = {**os.environ, "PYTHONPATH": str(Path(hatchling.__file__).parents[1])}
     out = tmp_path_factory.mktemp("wheel")
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--wheel-dir", out)
-    run(sys.executable, "-m", "pip", "wheel", *options, ROOT)
+    run(sys.executable, "-m", "pip", "wheel", *options, ROOT, env=env)
     (built,) = out.glob("ledger_engine-*.whl")
     return built
 

@@ -32,6 +32,8 @@ _OPEN_QUESTIONS: Final = frozenset(("endpoints", "instruments", "sources"))
 """What a sender must know to write its messages: where the doors are, what numbers mean, which number comes next."""
 _READ: Final = frozenset(("read",))
 _NONE: Final[frozenset[str]] = frozenset()
+_OPERATE: Final = frozenset(("operate",))
+"""What a message needs that nobody has placed."""
 
 
 @final
@@ -72,7 +74,7 @@ def rights_for(item: Any) -> frozenset[str]:
     if isinstance(item, Query):
         return _NONE if item.what in _OPEN_QUESTIONS else _READ
     kind = _kind_of(item)
-    return _NONE if kind is Malformed else _NEEDED[kind]
+    return _NONE if kind is Malformed else _NEEDED.get(kind, _OPERATE)
 
 
 def _kind_of(item: object) -> type[object]:
