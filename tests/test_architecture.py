@@ -17,10 +17,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.app",),
     ("ledger.ingress", "ledger.egress", "ledger.client", "ledger.feeds", "ledger.testing"),
     ("ledger.engine", "ledger.projections", "ledger.archive"),
-    ("ledger.fold", "ledger.views"),
+    ("ledger.fold", "ledger.views", "ledger.closing"),
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
-    ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio", "ledger.children", "ledger.signing"),
+    (
+        "ledger.errors",
+        "ledger.endpoints",
+        "ledger.zmq_trio",
+        "ledger.children",
+        "ledger.keys",
+        "ledger.extras",
+        "ledger.signing",
+        "ledger.stop_signals",
+    ),
 )
 """Imports go down only, never sideways. The lowest line are small foundations that any layer may use: the roots of
 all errors, the names of sockets, and the one bridge from pyzmq to trio. `views` makes rows of states for whoever shows
@@ -28,6 +37,8 @@ them, and stands beside `fold`, which it does not know."""
 SIDEWAYS: dict[tuple[str, str], str] = {
     ("ledger.signing", "ledger.errors"): "a key that cannot be read is Rejected",
     ("ledger.endpoints", "ledger.errors"): "an endpoint that cannot be read is Rejected",
+    ("ledger.extras", "ledger.errors"): "a library that is absent is Rejected",
+    ("ledger.keys", "ledger.errors"): "a key that cannot be used is Rejected",
     ("ledger.zmq_trio", "ledger.errors"): "a socket that cannot be bound is Rejected",
 }
 DOORS = tuple(

@@ -20,6 +20,7 @@ import zmq
 
 from ledger import egress, ingress
 from ledger.children import Child, ChildSpec, run_children
+from ledger.closing import left_open
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.domain.timers import TimeRules
@@ -28,12 +29,16 @@ from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
 from ledger.engine.collecting import collect_rarely
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
+from ledger.keys import KeyPair, read_pair, server_lock
 from ledger.projections.status import status_rows
+from ledger.stop_signals import remembered_stops
 from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
 """How long a stop may take to decide, sync and answer what was taken; a supervisor gives 5 s."""
 Say = Callable[[str], None]
+_Bound = dict[str, tuple[zmq.Socket[bytes], str]]
+"""Name to socket and endpoint."""
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -87,6 +92,12 @@ class Ledger:
         self._context: zmq.Context[Any] = zmq.Context()
         self._children = [Child(spec, say) for spec in children]
         self._stop = trio.Event()
+        curve = settings.doors.curve
+        self._pair: KeyPair | None = (
+            read_pair(Path(curve.secret_key_file).expanduser()) if curve.enabled else None
+        )
+        self._gate: ingress.Gate | None = None
+        self._keyring: ingress.Keyring | None = None
 
     def stop(self) -> None:
         """Begin a clean stop; safe to call again."""
@@ -96,28 +107,46 @@ class Ledger:
         """Run until `stop` or a signal; the exit code. Raises Rejected, Corrupt or StorageError if it cannot start."""
         # The writer's thread gives the interpreter back after each sync; at Python's 5 ms it would wait for it.
         sys.setswitchinterval(self._settings.engine.switch_interval_us / 1e6)
+        try:
+            with remembered_stops(self._say) as stopped_early:
+                return await self._own_and_serve(stopped_early, on_ready)
+        finally:
+            self._context.destroy(linger=0)
+
+    async def _own_and_serve(
+        self, stopped_early: Callable[[], bool], on_ready: Callable[[dict[str, Any]], None]
+    ) -> int:
+        # Ports before a directory is made, which a start that is refused would leave behind; but an existing one is
+        # owned first: that another ledger runs on it says more than that its ports are taken.
+        opened = None if self._data.exists() else self._bind()
         directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
         heads = None
         try:
             async with trio.open_nursery() as beside:
-                heads = await self._serve(directory, on_ready, beside)
+                heads = await self._serve(directory, opened or self._bind(), stopped_early, on_ready, beside)
                 # After the engine: what the children still do is at the journal's end.
                 beside.cancel_scope.cancel()
         finally:
             directory.close(heads)
-            self._context.destroy(linger=0)
         return 0 if heads is not None else 1
 
-    async def _serve(
-        self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None], beside: trio.Nursery
-    ) -> Any:
+    def _bind(self) -> tuple[_Bound, _Bound]:
+        """Doors and publications on their ports, locked where there are keys; a busy port is told before a recovery."""
         doors = self._settings.doors
-        # Ports first: a busy one is told before a long recovery.
+        lock = None
+        if self._pair is not None:
+            lock = server_lock(self._pair)
+            allowed = [
+                ingress.Key(key.name, key.public_key, frozenset(key.rights)) for key in doors.curve.allowed
+            ]
+            self._keyring = ingress.Keyring(allowed)
+            self._gate = ingress.Gate(self._context, self._keyring)
         bound = ingress.bind_doors(
             self._context,
             host=doors.host,
             base_port=doors.base_port,
             message_bytes_max=doors.message_bytes_max,
+            lock=lock,
         )
         published = egress.bind_publishers(
             self._context,
@@ -125,7 +154,20 @@ class Ledger:
             base_port=doors.base_port,
             order_events_hwm=doors.order_events_hwm,
             market_data_hwm=doors.market_data_hwm,
+            lock=lock,
         )
+        return bound, published
+
+    async def _serve(
+        self,
+        directory: DataDirectory,
+        opened: tuple[_Bound, _Bound],
+        stopped_early: Callable[[], bool],
+        on_ready: Callable[[dict[str, Any]], None],
+        beside: trio.Nursery,
+    ) -> Any:
+        doors = self._settings.doors
+        bound, published = opened
         publisher = egress.Publisher(
             published["order_events_pub"][0],
             published["market_data_pub"][0],
@@ -146,24 +188,22 @@ class Ledger:
         engine.endpoints = {name: endpoint for name, (_, endpoint) in {**bound, **published}.items()}
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch_signals)
+                await nursery.start(self._watch_signals)
+                if self._gate is not None:
+                    await nursery.start(self._gate.serve)
                 await nursery.start(engine.run)
                 nursery.start_soon(self._tell_failure, engine)
                 await nursery.start(publisher.run)
                 serving = await self._open_doors(nursery, bound, engine, stream)
                 engine.projections = functools.partial(status_rows, self._data)
-                self._announce(directory, engine, on_ready)
-                beside.start_soon(run_children, self._children)
+                if stopped_early():
+                    self.stop()
+                else:
+                    self._announce(directory, engine, on_ready)
+                    beside.start_soon(run_children, self._children)
                 await self._stop.wait()
-                with trio.move_on_after(DRAIN_S):
-                    for door in serving:
-                        door.stop_taking()
-                    engine.stop()
-                    await engine.wait_ended()
-                    with suppress(StorageError):
-                        await engine.wait_durable()
-                    for door in serving:
-                        await door.wait_delivered()
+                await self._drain(engine, serving)
+                self._tell_open_orders(engine)
                 nursery.cancel_scope.cancel()
         finally:
             heads = engine.close()
@@ -173,10 +213,12 @@ class Ledger:
         return heads
 
     async def _open_doors(
-        self, nursery: trio.Nursery, bound: dict[str, Any], engine: Engine, stream: egress.Stream
+        self, nursery: trio.Nursery, bound: _Bound, engine: Engine, stream: egress.Stream
     ) -> list[ingress.Door]:
         await nursery.start(stream.run)
-        serve = functools.partial(ingress.serve_door, batch_max=self._settings.doors.batch_max)
+        serve = functools.partial(
+            ingress.serve_door, batch_max=self._settings.doors.batch_max, keyring=self._keyring
+        )
         behind: dict[str, Any] = dict.fromkeys(bound, engine) | {"stream": stream}
         return [await nursery.start(serve, socket, name, behind[name]) for name, (socket, _) in bound.items()]
 
@@ -192,6 +234,18 @@ class Ledger:
         engine.stream = stream.took
         return stream
 
+    async def _drain(self, engine: Engine, serving: Sequence[ingress.Door]) -> None:
+        """Take no more, decide and sync what was taken, let the answers leave; no longer than DRAIN_S."""
+        with trio.move_on_after(DRAIN_S):
+            for door in serving:
+                door.stop_taking()
+            engine.stop()
+            await engine.wait_ended()
+            with suppress(StorageError):
+                await engine.wait_durable()
+            for door in serving:
+                await door.wait_delivered()
+
     def _tell_space_low(self, free_bytes: int) -> None:
         self._say(
             f"SPACE LOW: {free_bytes:,} bytes free at {self._data}: no new orders until there is room, then start again"
@@ -201,8 +255,13 @@ class Ledger:
         await engine.wait_failed()
         self._say(f"READ ONLY: {engine.failed}")
 
-    async def _watch_signals(self) -> None:
+    def _tell_open_orders(self, engine: Engine) -> None:
+        for line in left_open(engine.partition.views.rows("orders", {"open": "true"})):
+            self._say(line)
+
+    async def _watch_signals(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for number in signals:
                 self._say(f"{signal.Signals(number).name}: stopping")
                 self.stop()
@@ -211,7 +270,8 @@ class Ledger:
         self, directory: DataDirectory, engine: Engine, on_ready: Callable[[dict[str, Any]], None]
     ) -> None:
         directory.announce(engine.endpoints["commands"])
-        write_endpoints(self._data, directory.lineage, engine.endpoints)
+        server_key = "" if self._pair is None else self._pair.public
+        write_endpoints(self._data, directory.lineage, engine.endpoints, server_key)
         for sentence in engine.start_report:
             self._say(sentence)
         on_ready(
@@ -219,6 +279,7 @@ class Ledger:
                 "lineage": directory.lineage,
                 "data": str(self._data),
                 "endpoints": engine.endpoints,
+                **({"server_key": server_key} if server_key else {}),
                 "place": f"trading/0:{engine.open_trading.durable_seq}",
                 "epoch": engine.epoch,
             }

@@ -52,6 +52,8 @@ class Endpoints(Struct, frozen=True):
     pid: int
     endpoints: dict[str, str]
     """Door name to `tcp://host:port`."""
+    server_key: str = ""
+    """The public key of doors with keys; "" where they have none."""
 
 
 def port_of(door: str, base_port: int, partition: int) -> int:
@@ -77,9 +79,11 @@ def bind(socket: zmq.Socket[Any], door: str, *, host: str, base_port: int, parti
     return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
 
 
-def write_endpoints(directory: Path, lineage: str, endpoints: Mapping[str, str]) -> None:
+def write_endpoints(
+    directory: Path, lineage: str, endpoints: Mapping[str, str], server_key: str = ""
+) -> None:
     """Tell clients that know the data directory; whole or not at all, so that no reader sees half a file."""
-    text = msgspec.json.encode(Endpoints(lineage, os.getpid(), dict(endpoints)))
+    text = msgspec.json.encode(Endpoints(lineage, os.getpid(), dict(endpoints), server_key))
     staged = directory / f"{ENDPOINTS_FILE}.{os.getpid()}"
     staged.write_bytes(text)
     staged.replace(directory / ENDPOINTS_FILE)

@@ -8,7 +8,7 @@ a refused send of a socket that claims to be writable waits a millisecond instea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 import trio
@@ -26,8 +26,14 @@ RECEIVE_BYTES_MAX: Final = 8 * 1024 * 1024
 class TrioSocket:
     """One ZeroMQ socket, used from one trio loop; any number of tasks may send and receive. Owns the socket."""
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        receive: Callable[[zmq.Socket[bytes]], list[bytes]] | None = None,
+    ) -> None:
+        """`receive` takes one message without waiting, in place of `recv_multipart`."""
         self.raw = socket
+        self._receive = receive or _whole_message
         socket.setsockopt(zmq.LINGER, 0)
         self._fd = int(socket.getsockopt(zmq.FD))  # type: ignore[arg-type]
         self._sleeper: trio.CancelScope | None = None
@@ -73,7 +79,7 @@ class TrioSocket:
         size = 0
         try:
             while len(messages) < RECEIVE_MAX and size < RECEIVE_BYTES_MAX:
-                message = self.raw.recv_multipart(_NOBLOCK)
+                message = self._receive(self.raw)
                 messages.append(message)
                 size += len(message[-1])
         except zmq.ZMQError as error:
@@ -140,6 +146,19 @@ class TrioSocket:
             self._sleeper = None
             self._changed.set()  # one of the others takes the descriptor over
             self._changed = trio.Event()
+
+
+def _whole_message(socket: zmq.Socket[bytes]) -> list[bytes]:
+    return socket.recv_multipart(_NOBLOCK)
+
+
+def named_message(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """A message with one frame more, the first: the name that ZAP gave to the connection that it came by.
+
+    The name belongs to the connection, not to the routing id, which clients choose for themselves.
+    """
+    frames = socket.recv_multipart(_NOBLOCK, copy=False)
+    return [str(frames[-1].get("User-Id")).encode(), *(frame.bytes for frame in frames)]
 
 
 def limited(

@@ -18,12 +18,14 @@ COMMANDS: Final = {
     "send": "send commands as JSON, print the answers",
     "cancel": "ask the venue to cancel orders",
     "kill": "engage and release the kill switch, and say what is engaged",
+    "trading": "open, reduce or halt trading of a scope, and say what is set",
     "limits": "show and set risk limits",
     "adjust": "change a position without a fill; a second person approves",
     "transfer": "move part of a position to another strategy of its account",
     "anomalies": "close a case, once it is dealt with",
     "entity": "release what a fault has set aside",
     "confirm": "say that what a restart recovered is right, so that new orders may come",
+    "resume": "make a ledger that stopped for want of a disk ready for its next start",
     "why": "the records that made an order or a position what it is",
     "status": "one line and an exit code: ready, or why not",
     "show": "head, orders, fills, positions, book and everything else that can be asked",
@@ -32,21 +34,20 @@ COMMANDS: Final = {
     "at": "orders, positions and books as they were at a time or a place",
     "attest": "sign what the journal holds, so that a later rewrite can be proved",
     "journal": "list, print, export, copy and cut what is on disk",
+    "keys": "make keys of doors and clients, and of attestations",
     "config": "check, explain and adopt configurations",
     "projections": "how far each projection is; audit, rebuild, switch and roll back",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
+    "completion": "a script that completes commands and options in a shell",
 }
 """Each is `app` in the module of its name."""
-PLANNED: Final = (
-    "resume",
-    "keys",
-    "engine",
-)
+PLANNED: Final = ("engine",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 good, 1 a difference or damage, 2 usage or refusal, 3 not reachable."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    tokens = with_keys(tokens)
     name = tokens[0] if tokens else "--help"
     if name in ("--help", "-h", "help"):
         print(_overview())
@@ -61,6 +62,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return refused(f"{name!r} is no command", _nearest(name))
     return run(import_module(f"ledger.cli.{name}").app, tokens[1:])
+
+
+def with_keys(tokens: Sequence[str]) -> list[str]:
+    """`--key FILE` and `--server-key KEY` of any command as the settings that they are."""
+    settings = {"--key": "client.key_file", "--server-key": "client.server_key"}
+    out: list[str] = []
+    rest = iter(tokens)
+    for token in rest:
+        option, equals, value = token.partition("=")
+        if option not in settings:
+            out.append(token)
+            continue
+        given = value if equals else next(rest, "")
+        out += ["--set", f"{settings[option]}={_as_text(given)}"]
+    return out
+
+
+def _as_text(value: str) -> str:
+    """A text in YAML's quotes: a key may begin with what means something else there."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def run(app: Any, tokens: Sequence[str]) -> int:

@@ -92,5 +92,5 @@ def _answer(command: Any, outcome: Any) -> Committed | Rejected | Refused:
 async def open_door(where: Where, patience_s: float = PATIENCE_S) -> AsyncGenerator[ClientDoor, None]:
     """A door of the ledger at `where`; raises NotReachable."""
     place = where.connect if where.data is None else where.data
-    async with open_client(place, timeout=patience_s) as client:
+    async with open_client(place, timeout=patience_s, key=where.key, server_key=where.server_key) as client:
         yield ClientDoor(client)

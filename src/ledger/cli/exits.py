@@ -25,6 +25,7 @@ def exit_of(error: BaseException) -> int | None:
     """The exit code of an error that a person can cure, after saying so; None: it is our own fault."""
     from ledger.config import ConfigError
     from ledger.errors import Corrupt, Rejected, Unavailable
+    from ledger.extras import missing_extra
 
     for each in _leaves(error):
         if isinstance(each, ConfigError):
@@ -34,6 +35,8 @@ def exit_of(error: BaseException) -> int | None:
         for kind, code in ((Rejected, REFUSED), (Unavailable, UNREACHABLE), (Corrupt, DIFFERENCE)):
             if isinstance(each, kind):
                 return refused(str(each), code=code)
+        if isinstance(each, ImportError) and (missing := missing_extra(each)) is not None:
+            return refused(str(missing))
         if isinstance(each, OSError) and each.filename is not None:
             return refused(f"{each.filename}: {each.strerror}", "check the path")
     return None

@@ -28,6 +28,10 @@ class Where(Struct, frozen=True):
 
     connect: str = ""
     data: Path | None = None
+    key: str = ""
+    """File with our own pair; "" for none."""
+    server_key: str = ""
+    """The ledger's public key, or a file that holds it; "" where a data directory tells, or for none."""
 
     def __str__(self) -> str:
         return self.connect or str(self.data)
@@ -41,8 +45,28 @@ def where(connect: str, data: Path | None, config: Path | None, sets: list[str] 
         host, colon, port = connect.removeprefix("tcp://").rpartition(":")
         if not colon or not host or not port.isdigit():
             raise Rejected(f"--connect {connect} is not HOST:PORT", "one looks like 127.0.0.1:5557")
-        return Where(connect=f"{host}:{port}")
-    return Where(data=data_directory(data, config, sets))
+        plain = host.strip("[]") in ("127.0.0.1", "::1", "localhost") and config is None and not sets
+        return Where(f"{host}:{port}", None, *(("", "") if plain else _keys(config, sets)))
+    directory = data_directory(data, config, sets)
+    return Where("", directory, *(_keys(config, sets) if _has_keys(directory) else ("", "")))
+
+
+def _keys(config: Path | None, sets: list[str] | None) -> tuple[str, str]:
+    """Our key's file and the ledger's public key, as configured; `--key` and `--server-key` are settings too."""
+    from ledger.config import load
+
+    client = load(config, sets or ()).settings.client
+    return client.key_file, client.server_key
+
+
+def _has_keys(data: Path) -> bool:
+    """Whether the ledger of the directory lets only known keys in. Reading a configuration takes longer."""
+    from ledger.endpoints import NoEndpoints, read_endpoints
+
+    try:
+        return bool(read_endpoints(data).server_key)
+    except NoEndpoints:
+        return False
 
 
 def data_directory(data: Path | None, config: Path | None, sets: list[str] | None) -> Path:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import trio
 from cyclopts import App, Parameter
@@ -13,6 +11,7 @@ from cyclopts import App, Parameter
 from ledger.app import Ledger, ready_line
 from ledger.cli.beside import children_of
 from ledger.cli.options import ConfigFile, Data, Sets
+from ledger.cli.saying import print_line, speaker
 from ledger.config import load
 from ledger.engine.lineage import begin_lineage
 from ledger.errors import Rejected
@@ -36,6 +35,7 @@ def serve(
     A second serve on the same data, another format, a busy port or a read-only disk is refused in one line, exit 2.
     """
     loaded = load(config, sets or ())
+    say = speaker(loaded.settings.logging.format, loaded.settings.logging.level)
     for notice in loaded.notices:
         say(f"notice: {notice}")
     directory = data.absolute() if data is not None else loaded.data
@@ -50,22 +50,5 @@ def serve(
         raise Rejected(error.what, error.hint) from error
 
 
-def say(sentence: str) -> None:
-    """A sentence for people, on standard error."""
-    _print(sentence, sys.stderr)
-
-
 def _print_ready(about: dict[str, Any]) -> None:
-    _print(ready_line(about), sys.stdout)
-
-
-def _print(line: str, stream: TextIO | None) -> None:
-    """A line for whoever reads the stream. That its reader is gone, or its disk full, is no reason to stop trading."""
-    if stream is None:  # closed before the start
-        return
-    try:
-        print(line, file=stream, flush=True)
-    except OSError:
-        # What is left in the buffer would be tried again at the end, and spoil the exit code.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    print_line(ready_line(about), sys.stdout)

@@ -16,8 +16,10 @@ import msgspec
 import zmq
 
 from ledger.cli.options import Where
+from ledger.cli.progress import Progress
 from ledger.endpoints import read_endpoints
 from ledger.errors import Rejected, Unavailable
+from ledger.keys import dial_keys
 
 BATCH: Final = 256
 """Messages sent together."""
@@ -25,6 +27,9 @@ PAGE: Final = 5000
 _RESEND_MS: Final = 2000
 _DIAL_S: Final = 3.0
 _CURE: Final = "start one with `ledger serve`, or name another with --connect or --data"
+_KEY_CURE: Final = (
+    "if it runs with keys, it lets in only those of its doors.curve.allowed: see --key, --server-key"
+)
 
 
 @final
@@ -39,6 +44,7 @@ class Talk:
         self._endpoints: Mapping[str, str] = {}
         self._queries = 0
         self._reached = False
+        self._told_key = ""
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +86,13 @@ class Talk:
 
     def send(self, door: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """The answers to JSON messages, in their order; `door` is commands, reports or market."""
-        for start in range(0, len(messages), BATCH):
-            yield from self._exchange(door, list(messages[start : start + BATCH]))
+        progress = Progress("sending")
+        try:
+            for start in range(0, len(messages), BATCH):
+                yield from self._exchange(door, list(messages[start : start + BATCH]))
+                progress.at(start + BATCH, min(1.0, (start + BATCH) / len(messages)))
+        finally:
+            progress.end()
 
     def _exchange(self, door: str, message: Any) -> Any:
         payload = msgspec.json.encode(message)
@@ -94,7 +105,10 @@ class Talk:
             waited += _RESEND_MS
             self._sockets.pop(door).close(0)  # an old answer must not be taken for the next one
         doubt = "" if door == "query" else "; what was sent may or may not have happened: send the same again"
-        raise Unavailable(f"no answer from the {door} door of {self._place}{doubt}", _CURE)
+        raise Unavailable(
+            f"no answer from the {door} door of {self._place}{doubt}",
+            _KEY_CURE if self._told_key or self._place.connect else _CURE,
+        )
 
     def _socket(self, door: str) -> zmq.Socket[bytes]:
         socket = self._sockets.get(door)
@@ -102,11 +116,21 @@ class Talk:
             endpoint = self._endpoint(door)
             if not self._reached:
                 self._reach(endpoint)
+            keys = (
+                dial_keys(self._place.key, self._place.server_key, self._told_key) if self._locked else None
+            )
             socket = self._context.socket(zmq.DEALER)
             socket.linger = 0
+            if keys is not None:
+                keys.lock(socket)
             socket.connect(endpoint)
             self._sockets[door] = socket
         return socket
+
+    @property
+    def _locked(self) -> bool:
+        """Whether the doors have keys, as far as anybody told us."""
+        return bool(self._told_key or (self._place.connect and (self._place.key or self._place.server_key)))
 
     def _reach(self, endpoint: str) -> None:
         """Try the address once: ZeroMQ would go on dialing a ledger that is gone until the time is up."""
@@ -121,7 +145,8 @@ class Talk:
 
     def _endpoint(self, door: str) -> str:
         if self._place.data is not None:
-            self._endpoints = read_endpoints(self._place.data).endpoints
+            told = read_endpoints(self._place.data)
+            self._endpoints, self._told_key = told.endpoints, told.server_key
             return self._endpoints[door]
         host = self._place.connect.rpartition(":")[0]
         if door == "commands":

@@ -67,7 +67,7 @@ class _AsyncDoor:
             self.hang_up()
 
     def _dial(self) -> tuple[Line, TrioSocket, TrioSocket] | None:
-        line = Line(self._context, self._whereabouts.endpoint(self._name))
+        line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
         return line, TrioSocket(line.socket), TrioSocket(line.monitor)
 
     def hang_up(self) -> None:
@@ -131,7 +131,7 @@ class AsyncClient:
 
     def __init__(self, where: str | Path, options: Options) -> None:
         self.options = options
-        self._whereabouts = Whereabouts(where)
+        self._whereabouts = Whereabouts(where, options.key, options.server_key)
         self._desk = Desk(options)
         self._context: zmq.Context[Any] = zmq.Context()
         self._doors: dict[str, _AsyncDoor] = {}

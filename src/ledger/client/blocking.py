@@ -54,7 +54,7 @@ class _BlockingDoor:
             self._line = None
 
     def _dial(self) -> Line:
-        line = Line(self._context, self._whereabouts.endpoint(self._name))
+        line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
         self._poller = zmq.Poller()
         self._poller.register(line.socket, zmq.POLLIN)
         self._poller.register(line.monitor, zmq.POLLIN)
@@ -114,7 +114,7 @@ class Client:
 
     def __init__(self, where: str | Path, options: Options) -> None:
         self.options = options
-        self._whereabouts = Whereabouts(where)
+        self._whereabouts = Whereabouts(where, options.key, options.server_key)
         self._desk = Desk(options)
         self._context: zmq.Context[Any] = zmq.Context()
         self._doors: dict[str, _BlockingDoor] = {}

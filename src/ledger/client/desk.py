@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, final
 
 import uuid_utils
@@ -47,6 +48,10 @@ class Options(Struct, frozen=True, kw_only=True):
     """Who says so, where a fact does not name its source; one name, one sender at a time."""
     source_epoch: int = 0
     """Which run of the source; must rise with every start. 0 takes the time in milliseconds."""
+    key: str | Path = ""
+    """File with our own pair, for a ledger whose doors have keys."""
+    server_key: str | Path = ""
+    """That ledger's public key, or a file that holds it; with a data directory it is known."""
 
 
 def new_command_id() -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from ledger.keys import DialKeys
 from ledger.zmq_trio import limited
 
 NO_LIMIT: Final = 0
@@ -19,7 +20,7 @@ _GONE: Final = zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
 class Line:
     """A connected pair of sockets; owned by whoever dialed."""
 
-    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+    def __init__(self, context: zmq.Context[Any], endpoint: str, keys: DialKeys | None = None) -> None:
         # The conversation's window is the limit. ZeroMQ's own would not do: it gives room back in steps of half of
         # it, so that a queue with many messages gone would still refuse one.
         self.socket = limited(context, zmq.DEALER, hwm=NO_LIMIT)
@@ -27,6 +28,8 @@ class Line:
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(_GONE)
         self.monitor.setsockopt(zmq.LINGER, 0)
+        if keys is not None:
+            keys.lock(self.socket)
         self.socket.connect(endpoint)
 
     def close(self) -> None:

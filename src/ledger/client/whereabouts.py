@@ -13,6 +13,8 @@ from typing import Any, Final, final
 
 from ledger.client.errors import NotReachable
 from ledger.endpoints import NoEndpoints, read_endpoints
+from ledger.errors import Rejected
+from ledger.keys import DialKeys, dial_keys
 
 _ADDRESS: Final = re.compile(r"(?:tcp://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):([0-9]{1,5})")
 
@@ -21,13 +23,14 @@ _ADDRESS: Final = re.compile(r"(?:tcp://)?(\[[0-9a-fA-F:.]+\]|[^\s/:\[\]]+):([0-
 class Whereabouts:
     """Finds the doors of one ledger; `where` is HOST:PORT of the command door, or the data directory."""
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, key: str | Path = "", server_key: str | Path = "") -> None:
         found = _ADDRESS.fullmatch(where) if isinstance(where, str) else None
         self.shown = str(where)
         self._directory = None if found else Path(where)
         self._host = found[1] if found else ""
         self._known = {"commands": f"tcp://{found[1]}:{found[2]}"} if found else {}
         self._lineage: str = ""
+        self._key, self._server_key, self._told_key = str(key), str(server_key), ""
 
     @property
     def learns(self) -> bool:
@@ -50,6 +53,15 @@ class Whereabouts:
             raise NotReachable(f"the ledger at {self.shown} has no {door} door", "ask `ledger status`")
         return self._known[door]
 
+    def keys(self) -> DialKeys | None:
+        """The keys for a connection, after `endpoint`; None where the doors have none. Raises NotReachable."""
+        if self._directory is not None and not self._told_key and not self._server_key:
+            return None
+        try:
+            return dial_keys(self._key, self._server_key, self._told_key)
+        except Rejected as error:
+            raise NotReachable(error.what, error.hint) from None
+
     def _read(self, directory: Path) -> None:
         try:
             told = read_endpoints(directory)
@@ -62,3 +74,4 @@ class Whereabouts:
             )
         self._lineage = told.lineage
         self._known = told.endpoints
+        self._told_key = told.server_key

@@ -18,6 +18,7 @@ from ledger.config.load import FILE, assemble, configure, origin_of
 from ledger.config.mapping import moved
 from ledger.config.reading import Given, Reading
 from ledger.config.rules import OWN_RULES, Drop, Finding, Keep, found_by, value_text
+from ledger.config.rules_keys import keys_of_the_doors
 from ledger.config.rules_seed import SEED_RULES
 from ledger.config.schema import Branch, Leaf, tree
 
@@ -118,7 +119,7 @@ def _mend(given: dict[str, Given]) -> list[Change]:
     changes: list[Change] = []
     for _ in range(ROUNDS_MAX):
         whole, problems = moved(given)
-        findings = found_by((*OWN_RULES, *SEED_RULES), configure(whole))
+        findings = found_by((*OWN_RULES, keys_of_the_doors, *SEED_RULES), configure(whole))
         curable = [finding for finding in findings if type(finding.cure) is not Keep]
         if not curable:
             problems += [

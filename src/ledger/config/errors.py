@@ -36,8 +36,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         number = f" ({self.seed})" if self.seed else ""
-        path = f"{self.path}: " if self.path else ""
-        return f"{self.where}: {path}{self.text}{number}"
+        return f"{_told(self.where, self.path)}{self.text}{number}"
 
 
 @final
@@ -51,7 +50,12 @@ class Notice(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         number = f" ({self.seed})" if self.seed else ""
-        return f"{self.where}: {self.path}: {self.text}{number}"
+        return f"{_told(self.where, self.path)}{self.text}{number}"
+
+
+def _told(where: Origin, path: str) -> str:
+    """Where, and which setting: once, since `--set a.b` names it already."""
+    return f"{where}: " if not path or str(where) == f"--set {path}" else f"{where}: {path}: "
 
 
 class ConfigError(Exception):

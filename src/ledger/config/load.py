@@ -13,6 +13,7 @@ from ledger.config.errors import DEFAULT, ConfigError, Notice, Origin, Problem
 from ledger.config.mapping import moved
 from ledger.config.reading import Given, Reading
 from ledger.config.rules import OWN_RULES, Configured, Finding, found_by
+from ledger.config.rules_keys import keys_of_the_doors
 from ledger.config.rules_seed import SEED_RULES
 from ledger.config.schema import build, leaves
 from ledger.config.settings import Settings
@@ -85,7 +86,7 @@ def assemble(readings: Sequence[Reading]) -> Loaded:
     configured = configure(given)
     problems = [problem for reading in readings for problem in reading.problems] + problems
     notices = [notice for reading in readings for notice in reading.notices]
-    for finding in found_by((*OWN_RULES, *SEED_RULES), configured):
+    for finding in found_by((*OWN_RULES, keys_of_the_doors, *SEED_RULES), configured):
         origin = origin_of(finding, given)
         if finding.refuse:
             problems.append(Problem(origin, finding.path, finding.text, finding.seed))

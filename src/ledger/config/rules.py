@@ -131,7 +131,10 @@ def _moved_host(configured: Configured) -> bool:
 
 
 def _off_loopback(host: str, cure: str) -> str:
-    return f"{host} reaches beyond this machine and anyone there could trade: needs doors.curve keys; take {cure}"
+    return (
+        f"{host} reaches beyond this machine and anyone there could trade: needs doors.curve keys "
+        f"(`ledger keys new`); take {cure}"
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -195,7 +198,6 @@ SECRETS = {
     "timescaledb.connection.ca_file": "projections.timescale.enabled",
     "redis.connection.standalone.password_file": "projections.redis.enabled",
     "questdb.server.password_file": "projections.questdb.enabled",
-    "doors.curve.secret_key_file": "doors.curve.enabled",
     "data_retention.cold_storage.key_file": "data_retention.enabled",
 }
 """Files that must be readable, by the switch that makes them matter."""

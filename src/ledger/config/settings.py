@@ -5,6 +5,7 @@ from typing import final
 import msgspec
 
 from ledger.config.sections.architecture import ConnectionPooling, DatabaseArchitecture, Projections
+from ledger.config.sections.keys import Client
 from ledger.config.sections.messaging import MessageQueues
 from ledger.config.sections.own import (
     Book,
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True):
     engine: Engine = Engine()
     clock: Clock = Clock()
     doors: Doors = Doors()
+    client: Client = Client()
     order: Order = Order()
     book: Book = Book()
     session: Session = Session()

@@ -22,6 +22,7 @@ from ledger.domain.context import Instrument
 from ledger.domain.events import BookEvent, ControlEvent, Event, MarketQuoted, MarketTraded, OrderEvent
 from ledger.domain.position import PositionState
 from ledger.egress.topics import Topic, Topics
+from ledger.keys import PUBLICATIONS_DOMAIN, Lock
 from ledger.wire import show
 from ledger.zmq_trio import TrioSocket, limited
 
@@ -74,6 +75,7 @@ def bind_publishers(
     partition: int = 0,
     order_events_hwm: int = ORDER_EVENTS_HWM,
     market_data_hwm: int = MARKET_DATA_HWM,
+    lock: Lock | None = None,
 ) -> dict[str, tuple[zmq.Socket[bytes], str]]:
     """Bind `order_events_pub` and `market_data_pub`: name to (socket, endpoint). Raises DoorBusy with the cure."""
     bound: dict[str, tuple[zmq.Socket[bytes], str]] = {}
@@ -81,6 +83,8 @@ def bind_publishers(
         for name, hwm in (("order_events_pub", order_events_hwm), ("market_data_pub", market_data_hwm)):
             socket = limited(context, zmq.XPUB, hwm=hwm, message_bytes_max=1024)
             bound[name] = (socket, "")
+            if lock is not None:
+                lock(socket, PUBLICATIONS_DOMAIN)
             endpoint = endpoints.bind(socket, name, host=host, base_port=base_port, partition=partition)
             bound[name] = (socket, endpoint)
     except endpoints.DoorBusy:

@@ -20,8 +20,10 @@ from msgspec import Struct
 from ledger import endpoints
 from ledger.domain.codes import Code
 from ledger.ingress.answers import Answers, AnswersStatistics
+from ledger.ingress.rights import Keyring
+from ledger.keys import DOORS_DOMAIN, Lock
 from ledger.wire import Answer, Batch, Malformed, Refused, TextMessage, decode_batch, encode_answers
-from ledger.zmq_trio import TrioSocket, limited
+from ledger.zmq_trio import TrioSocket, limited, named_message
 
 DOORS: Final = ("commands", "reports", "market", "stream", "query")
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -76,6 +78,7 @@ def bind_doors(
     base_port: int = 0,
     partition: int = 0,
     message_bytes_max: int = MESSAGE_BYTES_MAX,
+    lock: Lock | None = None,
 ) -> dict[str, tuple[zmq.Socket[bytes], str]]:
     """Bind doors: name to (socket, endpoint). All or none; raises DoorBusy that names the setting and the cure."""
     bound: dict[str, tuple[zmq.Socket[bytes], str]] = {}
@@ -85,6 +88,8 @@ def bind_doors(
             socket = limited(context, zmq.ROUTER, hwm=hwm, message_bytes_max=message_bytes_max)
             bound[name] = (socket, "")
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+            if lock is not None:
+                lock(socket, DOORS_DOMAIN)
             endpoint = endpoints.bind(socket, name, host=host, base_port=base_port, partition=partition)
             bound[name] = (socket, endpoint)
     except endpoints.DoorBusy:
@@ -106,15 +111,17 @@ class Door:
         *,
         batch_max: int,
         actor: str = "local",
+        keyring: Keyring | None = None,
         clock: Callable[[], int] = time.time_ns,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         client_answer_bytes_max: int = CLIENT_ANSWER_BYTES_MAX,
     ) -> None:
         self.name = name
-        self._socket = TrioSocket(socket)
+        self._socket = TrioSocket(socket, None if keyring is None else named_message)
         self._engine = engine
         self._batch_max = batch_max
         self._actor = actor
+        self._keyring = keyring
         self._clock = clock
         self._answers = Answers(
             self._socket, bytes_max=answer_bytes_max, client_bytes_max=client_answer_bytes_max
@@ -154,18 +161,22 @@ class Door:
                 self._take(frames, received_at_ns)
 
     def _take(self, frames: list[bytes], received_at_ns: int) -> None:
+        actor = self._actor if self._keyring is None else frames.pop(0).decode()
         envelope, batch = self._opened(frames)
         self._messages += 1
         self._inputs += len(batch.inputs)
         self._malformed += sum(type(item) is Malformed for item in batch.inputs)
         self._in_engine += 1
-        self._engine.submit_nowait(
-            self.name,
-            batch.inputs,
-            actor=self._actor,
-            received_at_ns=received_at_ns,
-            reply=functools.partial(self._reply, envelope, batch),
-        )
+        reply = functools.partial(self._reply, envelope, batch)
+        inputs = batch.inputs
+        refused = {} if self._keyring is None else self._keyring.refusals(actor, inputs)
+        if refused:
+            reply = functools.partial(_merged, reply, refused, len(inputs))
+            inputs = [item for index, item in enumerate(inputs) if index not in refused]
+            if not inputs:
+                reply([])
+                return
+        self._engine.submit_nowait(self.name, inputs, actor=actor, received_at_ns=received_at_ns, reply=reply)
 
     def _opened(self, frames: list[bytes]) -> tuple[list[bytes], Batch]:
         """What precedes the answer, and the inputs of the message."""
@@ -180,6 +191,14 @@ class Door:
         if any(type(answer) is Refused and not answer.command_id for answer in answers):
             answers = list(map(_named, batch.inputs, answers))
         self._answers.send([*envelope, encode_answers(answers, json=batch.json, single=batch.single)])
+
+
+def _merged(
+    reply: Callable[[list[Answer]], None], refused: dict[int, Answer], count: int, answers: list[Answer]
+) -> None:
+    """The engine's answers with those of the inputs that it never saw, in the order of the batch."""
+    others = iter(answers)
+    reply([refused[index] if index in refused else next(others) for index in range(count)])
 
 
 def _named(item: Any, answer: Answer) -> Answer:
@@ -201,9 +220,10 @@ async def serve_door(
     *,
     batch_max: int,
     actor: str = "local",
+    keyring: Keyring | None = None,
     task_status: trio.TaskStatus[Door] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve a bound socket as the door `name` until cancelled; `nursery.start` gives the Door."""
-    door = Door(socket, name, engine, batch_max=batch_max, actor=actor)
+    door = Door(socket, name, engine, batch_max=batch_max, actor=actor, keyring=keyring)
     task_status.started(door)
     await door.serve()

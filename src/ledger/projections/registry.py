@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from ledger.config import Settings
 from ledger.errors import Rejected
+from ledger.extras import missing_extra
 from ledger.projections.contract import Projection
 
 SINKS: Final = {
@@ -50,10 +51,11 @@ def make(settings: Settings, name: str, partition: int) -> Projection:
     try:
         module = import_module(found[name])
     except ImportError as error:
+        missing = missing_extra(error, f"projection {name}")
+        if missing is not None:
+            raise missing from error
         raise Rejected(
             f"projection {name}: {error}",
-            f"install its client library: pip install 'ledger-engine[{name}]'"
-            if name in SINKS
-            else "the module must be importable: PYTHONPATH names its directory",
+            "the module must be importable: PYTHONPATH names its directory",
         ) from error
     return cast("Projection", module.make(settings, partition))

@@ -45,6 +45,8 @@ def test_a_command_of_later_is_refused_by_name(name: str, capsys: pytest.Capture
 
 
 GROUPS = (
+    "completion",
+    "keys",
     "anomalies",
     "config",
     "demo",

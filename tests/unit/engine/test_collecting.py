@@ -10,9 +10,16 @@ from ledger.engine.collecting import THRESHOLDS, collect_rarely, no_collection
 
 
 def test_the_collector_is_off_within_and_on_again_after_even_if_the_work_fails() -> None:
-    with pytest.raises(KeyError), no_collection():
-        assert not gc.isenabled()
-        raise KeyError
+    seen: list[bool] = []
+
+    def failing_work() -> None:
+        with no_collection():
+            seen.append(gc.isenabled())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing_work()
+    assert seen == [False]
     assert gc.isenabled()
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, final
 
 import msgspec
 
-from ledger.config.note import Refused, acts, planned, switch
+from ledger.config.note import Refused, acts, planned
+from ledger.config.sections.keys import Curve
 
 
 @final
@@ -140,20 +141,6 @@ class Clock(msgspec.Struct, frozen=True):
             outcome=True,
         ),
     ] = 5000
-
-
-@final
-class Curve(msgspec.Struct, frozen=True):
-    """CURVE keys of the doors; without them the doors listen on loopback only."""
-
-    enabled: Annotated[
-        bool, switch("Doors take only clients whose public key is authorised.", seed="S-43")
-    ] = False
-    secret_key_file: Annotated[str, planned("File with the doors' secret key.", "path", seed="S-43")] = ""
-    authorized_keys_dir: Annotated[
-        str,
-        planned("Directory of the clients' public keys; a file's name is the actor.", "path", seed="S-43"),
-    ] = ""
 
 
 @final
