@@ -65,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def with_keys(tokens: Sequence[str]) -> list[str]:
-    """`--key FILE` and `--server-key KEY` of any command as the settings that they are."""
+    """`--key FILE` and `--server-key KEY` of any command as the settings that they are.
+
+    `attest` speaks to no ledger: its key is one that signs.
+    """
+    if tokens and tokens[0] == "attest":
+        return list(tokens)
     settings = {"--key": "client.key_file", "--server-key": "client.server_key"}
     out: list[str] = []
     rest = iter(tokens)
