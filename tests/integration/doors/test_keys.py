@@ -12,7 +12,7 @@ import uuid_utils
 import zmq
 
 from ledger.cli import main
-from ledger.client import NotReachable, RefusedError, connect
+from ledger.client import NotReachable, RefusedError, connect, open_client
 from ledger.endpoints import read_endpoints
 from ledger.keys import DialKeys, KeyPair, new_pair, read_pair, write_pair
 from ledger.testing import Child
@@ -93,6 +93,13 @@ def test_a_right_key_is_answered_and_its_name_is_the_actor(locked: Locked) -> No
     assert locked.ask("desk", "commands", halt(on_behalf_of="somebody else"))["type"] == "Committed"
     (row,) = locked.ask("eyes", "query", query("trading_states"))["rows"]
     assert row["actor"] == "desk"
+
+
+async def test_the_trio_client_shows_its_key_too(locked: Locked) -> None:
+    async with open_client(locked.data, key=locked.key("eyes")) as ledger:
+        assert (await ledger.head())["ready"]
+        with pytest.raises(RefusedError, match="NOT_AUTHORISED"):
+            await ledger.define_strategy(strategy_id="S9", account="A1")
 
 
 def test_a_client_that_knows_only_the_address_names_both_keys(locked: Locked) -> None:
