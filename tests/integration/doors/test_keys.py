@@ -160,6 +160,13 @@ def test_of_a_batch_only_what_lacks_the_right_is_refused_each_in_its_place(locke
     assert names == ["Page", "NOT_AUTHORISED", "Page", "UNSUPPORTED"]
 
 
+@pytest.mark.parametrize(("name", "taken"), [("gateway", True), ("eyes", True), ("feed", False)])
+def test_what_goes_out_to_a_venue_is_for_gateways_and_readers(locked: Locked, name: str, taken: bool) -> None:
+    question = query("outward") | {"filters": {"exchange": "NASDAQ", "from": "trading/0:1", "wait_ms": "1"}}
+    answer = locked.ask(name, "stream", question)
+    assert answer["type"] == ("Page" if taken else "Refused"), answer
+
+
 def test_the_client_raises_what_the_door_refused(locked: Locked) -> None:
     with connect(locked.data, key=locked.key("eyes")) as ledger, pytest.raises(RefusedError) as caught:
         ledger.define_strategy(strategy_id="S9", account="A1")
