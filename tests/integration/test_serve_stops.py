@@ -171,9 +171,6 @@ def test_completion_knows_every_command(shell: str, typed: Any) -> None:
         assert word in script
 
 
-@pytest.mark.slow
-
-
 LOADED = """
 import sys
 from ledger.cli import main
