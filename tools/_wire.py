@@ -48,6 +48,10 @@ def page() -> str:
         for kind in kinds:
             lines += _message(kind)
     lines += ["", "## Questions", "", "`what` of a Query is one of: " + ", ".join(_questions()) + ".", ""]
+    lines += [
+        "The door `stream` takes a Query too, whose `what` is `events`, `outward`, `acknowledge` or `consumers`.",
+        "",
+    ]
     lines += ["Pages follow each other by `cursor`: send it back until it is empty.", "", "## Answers"]
     for what, answer in answers().items():
         lines += ["", f"{what[0].upper()}{what[1:]}:", "", *_json(answer)]

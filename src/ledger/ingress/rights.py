@@ -31,6 +31,9 @@ _NEEDED: Final[Mapping[type, frozenset[str]]] = {
 _OPEN_QUESTIONS: Final = frozenset(("endpoints", "instruments", "sources"))
 """What a sender must know to write its messages: where the doors are, what numbers mean, which number comes next."""
 _READ: Final = frozenset(("read",))
+_GATEWAYS_QUESTIONS: Final = frozenset(("outward", "acknowledge", "consumers"))
+"""Of the stream door: what is to go out to a venue is for whoever reports from there, too."""
+_READ_OR_REPORT: Final = frozenset(("read", "report"))
 _NONE: Final[frozenset[str]] = frozenset()
 _OPERATE: Final = frozenset(("operate",))
 """What a message needs that nobody has placed."""
@@ -72,6 +75,8 @@ class Keyring:
 def rights_for(item: Any) -> frozenset[str]:
     """The rights of which one is needed; empty: every key may say it, or it cannot be read and is refused anyway."""
     if isinstance(item, Query):
+        if item.what in _GATEWAYS_QUESTIONS:
+            return _READ_OR_REPORT
         return _NONE if item.what in _OPEN_QUESTIONS else _READ
     kind = _kind_of(item)
     return _NONE if kind is Malformed else _NEEDED.get(kind, _OPERATE)

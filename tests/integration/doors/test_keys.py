@@ -12,7 +12,7 @@ import uuid_utils
 import zmq
 
 from ledger.cli import main
-from ledger.client import NotReachable, RefusedError, connect
+from ledger.client import NotReachable, RefusedError, connect, open_client
 from ledger.endpoints import read_endpoints
 from ledger.keys import DialKeys, KeyPair, new_pair, read_pair, write_pair
 from ledger.testing import Child
@@ -95,6 +95,13 @@ def test_a_right_key_is_answered_and_its_name_is_the_actor(locked: Locked) -> No
     assert row["actor"] == "desk"
 
 
+async def test_the_trio_client_shows_its_key_too(locked: Locked) -> None:
+    async with open_client(locked.data, key=locked.key("eyes")) as ledger:
+        assert (await ledger.head())["ready"]
+        with pytest.raises(RefusedError, match="NOT_AUTHORISED"):
+            await ledger.define_strategy(strategy_id="S9", account="A1")
+
+
 def test_a_client_that_knows_only_the_address_names_both_keys(locked: Locked) -> None:
     port = read_endpoints(locked.data).endpoints["commands"].rpartition(":")[2]
     where = f"127.0.0.1:{port}"
@@ -151,6 +158,13 @@ def test_of_a_batch_only_what_lacks_the_right_is_refused_each_in_its_place(locke
     answers = locked.ask("gateway", "query", batch)
     names = [answer.get("name", answer["type"]) for answer in answers]
     assert names == ["Page", "NOT_AUTHORISED", "Page", "UNSUPPORTED"]
+
+
+@pytest.mark.parametrize(("name", "taken"), [("gateway", True), ("eyes", True), ("feed", False)])
+def test_what_goes_out_to_a_venue_is_for_gateways_and_readers(locked: Locked, name: str, taken: bool) -> None:
+    question = query("outward") | {"filters": {"exchange": "NASDAQ", "from": "trading/0:1", "wait_ms": "1"}}
+    answer = locked.ask(name, "stream", question)
+    assert answer["type"] == ("Page" if taken else "Refused"), answer
 
 
 def test_the_client_raises_what_the_door_refused(locked: Locked) -> None:
