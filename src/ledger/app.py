@@ -119,6 +119,7 @@ class Ledger:
             order_events_hwm=doors.order_events_hwm,
             market_data_hwm=doors.market_data_hwm,
         )
+        published |= self._bind_command_sub()
         publisher = egress.Publisher(
             published["order_events_pub"][0],
             published["market_data_pub"][0],
@@ -150,6 +151,7 @@ class Ledger:
                     )
                     for name, (socket, _) in bound.items()
                 ]
+                await self._serve_command_sub(nursery, engine, published)
                 engine.projections = functools.partial(status_rows, self._data)
                 self._announce(directory, engine, on_ready)
                 nursery.start_soon(run_children, self._children)
@@ -170,6 +172,25 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    def _bind_command_sub(self) -> dict[str, tuple[zmq.Socket[bytes], str]]:
+        """The seed's lossy way in for commands, if it is asked for."""
+        asked, doors = self._settings.message_queues.zeromq.sockets.command_sub, self._settings.doors
+        if not asked.enabled:
+            return {}
+        bound = ingress.bind_command_sub(
+            self._context, asked.topics, host=doors.host, base_port=doors.base_port
+        )
+        return {ingress.COMMAND_SUB: bound}
+
+    async def _serve_command_sub(
+        self, nursery: trio.Nursery, engine: Engine, bound: dict[str, tuple[zmq.Socket[bytes], str]]
+    ) -> None:
+        if ingress.COMMAND_SUB in bound:
+            topics = self._settings.message_queues.zeromq.sockets.command_sub.topics
+            batch_max = self._settings.doors.batch_max
+            taking = ingress.CommandSub(bound[ingress.COMMAND_SUB][0], engine, topics, batch_max=batch_max)
+            await nursery.start(taking.run)
 
     def _tell_space_low(self, free_bytes: int) -> None:
         self._say(
