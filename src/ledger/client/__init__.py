@@ -12,18 +12,23 @@ from ledger.client.blocking import Client, connect
 from ledger.client.conversation import ConversationStatistics
 from ledger.client.desk import Message, Options, Outcome, new_command_id
 from ledger.client.errors import InDoubtError, NotReachable, RefusedError, RejectedError
+from ledger.client.live_orders import LiveOrders, LiveStatistics
+from ledger.client.subscription import Subscription
 
 __all__ = [
     "AsyncClient",
     "Client",
     "ConversationStatistics",
     "InDoubtError",
+    "LiveOrders",
+    "LiveStatistics",
     "Message",
     "NotReachable",
     "Options",
     "Outcome",
     "RefusedError",
     "RejectedError",
+    "Subscription",
     "connect",
     "new_command_id",
     "open_client",
