@@ -156,6 +156,7 @@ class Ledger:
             market_data_hwm=doors.market_data_hwm,
             lock=lock,
         )
+        published |= self._bind_command_sub()
         return bound, published
 
     async def _serve(
@@ -195,6 +196,7 @@ class Ledger:
                 nursery.start_soon(self._tell_failure, engine)
                 await nursery.start(publisher.run)
                 serving = await self._open_doors(nursery, bound, engine, stream)
+                await self._serve_command_sub(nursery, engine, published)
                 engine.projections = functools.partial(status_rows, self._data)
                 if stopped_early():
                     self.stop()
@@ -211,6 +213,25 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    def _bind_command_sub(self) -> dict[str, tuple[zmq.Socket[bytes], str]]:
+        """The seed's lossy way in for commands, if it is asked for."""
+        asked, doors = self._settings.message_queues.zeromq.sockets.command_sub, self._settings.doors
+        if not asked.enabled:
+            return {}
+        bound = ingress.bind_command_sub(
+            self._context, asked.topics, host=doors.host, base_port=doors.base_port
+        )
+        return {ingress.COMMAND_SUB: bound}
+
+    async def _serve_command_sub(
+        self, nursery: trio.Nursery, engine: Engine, bound: dict[str, tuple[zmq.Socket[bytes], str]]
+    ) -> None:
+        if ingress.COMMAND_SUB in bound:
+            topics = self._settings.message_queues.zeromq.sockets.command_sub.topics
+            batch_max = self._settings.doors.batch_max
+            taking = ingress.CommandSub(bound[ingress.COMMAND_SUB][0], engine, topics, batch_max=batch_max)
+            await nursery.start(taking.run)
 
     async def _open_doors(
         self, nursery: trio.Nursery, bound: _Bound, engine: Engine, stream: egress.Stream

@@ -22,6 +22,7 @@ PORT_OFFSETS: Final = {
     "market": 4,
     "stream": 5,
     "query": 6,
+    "command_sub": 7,
 }
 """A door's port is the base port, plus 10 for each partition before its own, plus this."""
 PORTS_PER_PARTITION: Final = 10

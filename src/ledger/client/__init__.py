@@ -13,6 +13,7 @@ from ledger.client.blocking import Client, connect
 from ledger.client.conversation import ConversationStatistics
 from ledger.client.desk import Message, Options, Outcome, new_command_id
 from ledger.client.errors import InDoubtError, NotReachable, RefusedError, RejectedError
+from ledger.client.live_orders import LiveOrders, LiveStatistics
 from ledger.client.subscription import Subscription
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Client",
     "ConversationStatistics",
     "InDoubtError",
+    "LiveOrders",
+    "LiveStatistics",
     "Message",
     "NotReachable",
     "Options",

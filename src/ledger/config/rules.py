@@ -161,17 +161,22 @@ def doors_and_sockets(configured: Configured) -> Iterator[Finding]:
 
 
 def _command_sub(configured: Configured) -> Iterator[Finding]:
+    sub = configured.settings.message_queues.zeromq.sockets.command_sub
+    if sub.enabled and configured.settings.doors.curve.enabled:
+        text = "takes commands from anybody who reaches it, whatever keys the doors ask for; take false"
+        yield Finding(SOCKETS + "command_sub.enabled", text, "S-40", True, False)
     path = SOCKETS + "command_sub.endpoint"
     if not configured.wrote(path):
         return
-    place = endpoint(configured.settings.message_queues.zeromq.sockets.command_sub.endpoint)
+    place = endpoint(sub.endpoint)
     base = configured.settings.doors.base_port
     ours = {base + 2, base + 7} if base else set[int]()
     if base and place.port not in ours:
         text = f"commands come in at port {base + 2} (doors.base_port + 2), not {place.port}"
         yield Finding(path, text, "S-40", True, f"tcp://127.0.0.1:{base + 2}")
-    text = "commands come in at the acknowledged door `commands`; the lossy SUB socket stays off"
-    yield Finding(path, text, "S-40")
+    if not sub.enabled:
+        text = "commands come in at the acknowledged door `commands`; the lossy SUB socket stays off"
+        yield Finding(path, text, "S-40")
 
 
 def sizes_that_fit(configured: Configured) -> Iterator[Finding]:

@@ -5,10 +5,23 @@ A source is a small tuple, not a struct, because it changes with every fact.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
+
+from msgspec import Struct
 
 SourceState = tuple[int, int, tuple[tuple[int, int], ...]]
 """(source_epoch, highest source_seq, missing ranges as (from, to), both inclusive)."""
+
+
+@final
+class SourceNumber(Struct, frozen=True, gc=False):
+    """The number of a message that is no fact: judged for holes before what the message says, and never answered."""
+
+    source: str
+    source_epoch: int
+    source_seq: int
+
+
 GAPS_MAX: Final = 64
 """Ranges remembered per source; the oldest are given up for lost beyond that."""
 

@@ -40,6 +40,7 @@ from ledger.domain.facts import (
 from ledger.domain.order import OrderState
 from ledger.domain.order_executions import filled_event
 from ledger.domain.outcome import Unfit
+from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
@@ -101,6 +102,12 @@ class FactTurns:
         if type(events[0]) is FactSuspended:
             self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
+
+    def number(self, number: SourceNumber) -> None:
+        """The turn of a number without a fact: a hole before it is journaled."""
+        events = None if self._partition.read_only else self.reports.judge(number)
+        if events:
+            self._partition.commit_trading(events)
 
     def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
         first = events[0]

@@ -22,6 +22,7 @@ from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
+from ledger.domain.source import SourceNumber
 from ledger.domain.timers import TimeRules
 from ledger.engine.commands import CommandTurns
 from ledger.engine.control_turns import ControlTurns, MassCancelChunk
@@ -120,6 +121,7 @@ class Partition:
             TextMessage: self._text,
             Query: self._query,
             TimerDue: self.timers.turn,
+            SourceNumber: self.facts.number,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))

@@ -27,7 +27,6 @@ REFUSED = [
     ("S-33", TICKS + "optimization.wal_enabled=false", "needs QuestDB's WAL"),
     ("S-34", "questdb.ingestion.ilp.enabled=true", "connection.protocol is http"),
     ("S-39", "timescaledb.retention.older_than=90 days", "at most 30 days"),
-    ("S-40", SOCKETS + "command_sub.enabled=true", "planned"),
     ("S-40", SOCKETS + "command_sub.endpoint=tcp://localhost:5999", "at port 5557"),
     ("S-41", "message_queues.zeromq.enabled=false", "cannot be switched off"),
     ("S-43", SOCKETS + "market_data_pub.endpoint=tcp://*:5555", "tcp://127.0.0.1:5555"),

@@ -34,20 +34,24 @@ class CommandSub(msgspec.Struct, frozen=True):
     """The seed's way in for commands, which can lose them: off; commands come in at the acknowledged door."""
 
     enabled: Annotated[
-        bool, switch("Whether commands are also taken at most once from a SUB socket.", seed="S-40")
+        bool,
+        acts(
+            "Whether commands are also taken, at most once and unanswered, from publishers; holes are recorded.",
+            seed="S-40",
+        ),
     ] = False
-    type: Annotated[Literal["SUB"], planned("Kind of socket.", seed="S-40")] = "SUB"
+    type: Annotated[Literal["SUB"], acts("Kind of socket.", seed="S-40")] = "SUB"
     endpoint: Annotated[
         str,
-        planned(
-            "The seed's 5557 is the acknowledged door `commands` here; a SUB socket would be at base_port + 7.",
+        acts(
+            "The seed's 5557 is the acknowledged door `commands` here; the SUB socket is at base_port + 7.",
             seed="S-40",
             form="endpoint",
         ),
     ] = "tcp://127.0.0.1:5562"
     topics: Annotated[
         tuple[Literal["order", "cancel", "modify"], ...],
-        planned("Topics taken; compared whole, not as prefixes.", seed="S-40"),
+        acts("Topics taken; compared whole, not as prefixes.", seed="S-40"),
     ] = ("order", "cancel", "modify")
 
 
