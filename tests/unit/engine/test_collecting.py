@@ -10,9 +10,12 @@ from ledger.engine.collecting import THRESHOLDS, collect_rarely, no_collection
 
 
 def test_the_collector_is_off_within_and_on_again_after_even_if_the_work_fails() -> None:
-    with pytest.raises(KeyError), no_collection():
+    def work() -> None:
         assert not gc.isenabled()
         raise KeyError
+
+    with pytest.raises(KeyError), no_collection():
+        work()
     assert gc.isenabled()
 
 
