@@ -122,31 +122,26 @@ class Ledger:
         directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
         heads = None
         try:
-<<<<<<< HEAD
-            async with trio.open_nursery() as beside:
-                heads = await self._serve(directory, opened or self._bind(), stopped_early, on_ready, beside)
-                # After the engine: what the children still do is at the journal's end.
-                beside.cancel_scope.cancel()
-=======
-            heads = await self._serve_beside_children(directory, on_ready)
->>>>>>> follower
+            heads = await self._serve_beside_children(
+                directory, opened or self._bind(), stopped_early, on_ready
+            )
         finally:
             directory.close(heads)
         return 0 if heads is not None else 1
 
-<<<<<<< HEAD
-    def _bind(self) -> tuple[_Bound, _Bound]:
-        """Doors and publications on their ports, locked where there are keys; a busy port is told before a recovery."""
-=======
     async def _serve_beside_children(
-        self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None]
+        self,
+        directory: DataDirectory,
+        opened: tuple[_Bound, _Bound],
+        stopped_early: Callable[[], bool],
+        on_ready: Callable[[dict[str, Any]], None],
     ) -> Any:
         """The children end after the engine: what they still do is at the journal's end."""
         failure: Exception | None = None
         heads = None
         async with trio.open_nursery() as beside:
             try:
-                heads = await self._serve(directory, on_ready, beside)
+                heads = await self._serve(directory, opened, stopped_early, on_ready, beside)
             except Exception as error:  # raised below as it is, not as a group of one
                 failure = error
             beside.cancel_scope.cancel()
@@ -154,10 +149,8 @@ class Ledger:
             raise failure
         return heads
 
-    async def _serve(
-        self, directory: DataDirectory, on_ready: Callable[[dict[str, Any]], None], beside: trio.Nursery
-    ) -> Any:
->>>>>>> follower
+    def _bind(self) -> tuple[_Bound, _Bound]:
+        """Doors and publications on their ports, locked where there are keys; a busy port is told before a recovery."""
         doors = self._settings.doors
         lock = None
         if self._pair is not None:

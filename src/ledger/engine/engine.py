@@ -83,17 +83,10 @@ class Engine:
         self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
-<<<<<<< HEAD
         self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
         """Told each trading frame once it is durable: (first seq, recorded_at_ns, events)."""
         self._sent: dict[str, deque[tuple[int, int, list[Any], list[tuple[int, PositionState]]]]] = {}
         self.passivation: EnginePassivation | None = None
-=======
-        self.passivation: EnginePassivation | None = None
-        self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
-        """Told each trading frame once it is durable: (first seq, recorded_at_ns, events)."""
-        self._sent: dict[str, deque[tuple[int, int, list[Any], list[tuple[int, PositionState]]]]] = {}
->>>>>>> follower
         self._failed: Exception | None = None
         self._stopped = trio.Event()
         self._ended = trio.Event()
