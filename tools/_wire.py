@@ -61,7 +61,7 @@ def page() -> str:
 def _doors() -> list[str]:
     lines = ["", "## Doors", "", "Partition p listens at the base port + 10 p + offset.", ""]
     lines += ["| door | offset | kind |", "|---|---|---|"]
-    kinds = {"market_data_pub": "PUB", "order_events_pub": "PUB"}
+    kinds = {"market_data_pub": "PUB", "order_events_pub": "PUB", "command_sub": "SUB, off by default"}
     return [
         *lines,
         *(f"| `{name}` | {offset} | {kinds.get(name, 'ROUTER')} |" for name, offset in PORT_OFFSETS.items()),

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from ledger.cli.exits import GOOD
 from ledger.cli.options import Json
 from ledger.cli.output import print_json
-from ledger.keys import SECRET_MODE, is_key_name, new_pair, read_public, write_new, write_pair
+from ledger.keys import is_key_name, new_pair, read_public, write_pair
 
 app = App(name="ledger keys", help="Make keys of doors and clients, and of attestations.", version_flags=[])
 
@@ -60,25 +60,12 @@ def show(file: str, /) -> int:
 
 
 def _new_signing(directory: Path, name: str, as_json: bool) -> int:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+    from ledger import signing
     from ledger.errors import Rejected
 
     if not is_key_name(name):
         raise Rejected(f"{name!r} is no name for a key", "letters, digits, dots, dashes; 64 at most")
-    private = Ed25519PrivateKey.generate()
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret, public = directory / f"{name}.key", directory / f"{name}.pub"
-    write_new(
-        secret,
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-        SECRET_MODE,
-    )
-    pem = serialization.PublicFormat.SubjectPublicKeyInfo
-    write_new(public, private.public_key().public_bytes(serialization.Encoding.PEM, pem), 0o644)
+    secret, public = signing.write_pair(directory, name, signing.new_key())
     if as_json:
         print_json({"name": name, "key_file": str(secret), "public_file": str(public)})
         return GOOD
