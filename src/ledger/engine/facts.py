@@ -198,12 +198,8 @@ class FactTurns:
                 counted[self._partition.context.partition << PARTITION_SHIFT | adjusted[2]] = change
         root = (event.exchange, event.account, event.symbol, event.trade_date, event.root)
         gone_at = 0
-        for key, fill in fold.fills.states.items():
-            if (
-                fill.strategy_id == place[0]
-                and key[2] == place[1]
-                and fill.standing is FillStanding.EFFECTIVE
-            ):
+        for key, fill in fold.fills_by_position.of(place):
+            if fill.standing is FillStanding.EFFECTIVE:
                 counted[fill.fill_id] = _effective(fill, fill.recorded_at_ns)
                 if key == root:
                     gone_at = fill.fill_id

@@ -324,7 +324,7 @@ class Session(msgspec.Struct, frozen=True):
         ),
     ] = 30_000
     cancel_on_disconnect: Annotated[
-        bool, planned("Whether a lost session's open orders are cancelled.", fixed_now=True, outcome=True)
+        bool, acts("Whether a lost session's open orders are cancelled.", outcome=True)
     ] = False
 
 
