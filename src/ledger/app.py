@@ -55,6 +55,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         risk=risk_at_birth(settings),
         times=time_rules(settings),
         require_confirmation=settings.recovery.require_confirmation,
+        crossed_max_ns=settings.book.crossed_max_ms * 10**6,
     )
 
 

@@ -272,11 +272,10 @@ class Book(msgspec.Struct, frozen=True):
 
     crossed_max_ms: Annotated[
         int,
-        planned(
-            "A book crossed for longer becomes STALE and asks for a snapshot.",
+        acts(
+            "A book crossed for longer becomes STALE at its next message, until a snapshot comes.",
             "ms",
             least=1,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 1000
