@@ -44,7 +44,9 @@ class Filler:
                 NOW_NS,
             ),
         )
-        list(self._fold.fills_by_position.of(("S1", "AAPL")))  # the index of fills by position is kept from here on
+        list(
+            self._fold.fills_by_position.of(("S1", "AAPL"))
+        )  # the index of fills by position is kept from here on
 
     def _apply(self, *events: object) -> None:
         for event in events:
@@ -58,7 +60,17 @@ class Filler:
         context = Context(now_ns=NOW_NS, instrument=fold.instruments.states["AAPL"])
         for number in range(self.count + 1, self.count + count + 1):
             fact = ReportFill(
-                "gw", 1, number, "AAPL", "XNAS", "c1", f"x{number}", "2025-11-20", Side.BUY, 1, 100_000 + number % 97
+                "gw",
+                1,
+                number,
+                "AAPL",
+                "XNAS",
+                "c1",
+                f"x{number}",
+                "2025-11-20",
+                Side.BUY,
+                1,
+                100_000 + number % 97,
             )
             state = fold.orders.get(("AAPL", "c1"))
             assert state is not None

@@ -11,24 +11,27 @@ import tempfile
 import threading
 from collections import Counter
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import trio
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 
 from ledger.domain.commands import DefineInstrument, DefineStrategy
-from ledger.testing import INSTRUMENTS, Books, Strategies, Venue
+from ledger.journal.routing import partition_of
+from ledger.testing import INSTRUMENTS, Books, Market, Strategies, Venue
 from ledger.testing.shared_positions import compare_shared
 from ledger.wire import Committed, FactCommitted, Query, Rejected
 from running_engine import Clock, Ids, Running, journaled, replayed, running
 
-SCALES = {each.symbol: (each.price_scale, each.qty_scale) for each in INSTRUMENTS}
-MARKETS = {each.symbol: (each.lot, each.around) for each in INSTRUMENTS}
 RUN = "m"
+PARTITIONS = 3
 WAIT_S = 30
+AT = st.integers(0, PARTITIONS - 1)
 
 
 class Host:
@@ -102,31 +105,36 @@ class Host:
         self._stop.set()
 
 
-class LedgerMachine(RuleBasedStateMachine):
-    """I-2, I-4, I-8, I-9, I-10, I-11, I-23, I-25, I-26, I-29, I-30 with everything at once."""
+class Desk:
+    """A partition with its strategies, its venue, and the books beside it."""
 
-    @initialize(seed=st.integers(0, 10_000))
-    def begin(self, seed: int) -> None:
+    def __init__(self, seed: int, markets: tuple[Market, ...]) -> None:
+        self.scales = {each.symbol: (each.price_scale, each.qty_scale) for each in markets}
         self.place = tempfile.TemporaryDirectory()
         self.host = Host(Path(self.place.name) / "data")
         self.host.start()
-        self.books = Books(SCALES)
-        self.strategies = Strategies(seed, RUN, self.books, self.host.new_id)
-        self.venue = Venue(seed, RUN, MARKETS, nasty=True, claimants=self.strategies.names)
+        self.books = Books(self.scales)
+        self.strategies = Strategies(seed, RUN, self.books, self.host.new_id, markets)
+        self.venue = Venue(
+            seed,
+            RUN,
+            {each.symbol: (each.lot, each.around) for each in markets},
+            nasty=True,
+            claimants=self.strategies.names,
+        )
         self.answered: list[tuple[Any, Any]] = []
         self.told: list[Any] = []
         defined = [
             DefineInstrument(
                 self.host.new_id(), it.symbol, "SIM", it.price_scale, it.qty_scale, it.tick, it.lot
             )
-            for it in INSTRUMENTS
+            for it in markets
         ]
         named = [DefineStrategy(self.host.new_id(), name, "SIM") for name in self.strategies.names]
         assert {type(it) for it in self.host.ask("commands", *defined, *named)} == {Committed}
 
     # ---- what is sent --------------------------------------------------------------------------------------
 
-    @rule(orders=st.integers(1, 12))
     def send_orders(self, orders: int) -> None:
         intents = self.strategies.intents(orders)
         answers = self.host.ask("commands", *[it.command for it in intents])
@@ -143,11 +151,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.books.commanded(intent.command)
             self.venue.take(intent.command)
 
-    @rule(trades=st.integers(0, 20))
     def report(self, trades: int) -> None:
         self.tell(self.venue.facts(trades))
 
-    @rule()
     def report_what_was_held_back(self) -> None:
         self.tell(self.venue.rest())
 
@@ -159,8 +165,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert answer.repeated == expected.repeated, (fact, answer, expected)
         self.told += facts
 
-    @precondition(lambda self: self.answered)
-    @rule(data=st.data())
     def send_commands_again(self, data: st.DataObject) -> None:
         """I-10 and I-23: the first answers once more, and nothing else."""
         chosen = data.draw(st.lists(st.sampled_from(range(len(self.answered))), min_size=1, max_size=4))
@@ -172,8 +176,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (type(answer), answer.command_id, answer.seq) == (type(first), first.command_id, first.seq)
         assert self.host.digests() == before
 
-    @precondition(lambda self: self.told)
-    @rule(data=st.data())
     def send_facts_again(self, data: st.DataObject) -> None:
         """I-11, but for the anomalies that a number from a run before is judged by."""
         chosen = data.draw(st.lists(st.sampled_from(range(len(self.told))), min_size=1, max_size=4))
@@ -181,7 +183,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # ---- what happens to it --------------------------------------------------------------------------------
 
-    @rule(crash=st.booleans())
     def start_again(self, crash: bool) -> None:
         """I-2 and I-4: the journal alone gives the same state."""
         before = self.host.digests()
@@ -191,7 +192,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.host.start()
         self.compare()
 
-    @rule(orders=st.integers(1, 6))
     def crash_while_commands_are_under_way(self, orders: int) -> None:
         """I-4 and I-10: whether or not they were durable, sent again they count once."""
         intents = self.strategies.intents(orders)
@@ -202,7 +202,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.host.start()
         self.take_answers(intents, self.host.ask("commands", *commands))
 
-    @rule(trades=st.integers(1, 12))
     def crash_while_facts_are_under_way(self, trades: int) -> None:
         """I-4 and I-11, where the sender's numbers leave no doubt what was missing before."""
         facts = self.venue.facts(trades)
@@ -236,14 +235,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def compare(self) -> None:
         rows = {what: self.host.rows(what) for what in ("orders", "fills", "positions")}
         assert self.books.differences(**rows, of=self.strategies.names) == []
-        assert compare_shared(self.books, rows, RUN, SCALES) == []
+        assert compare_shared(self.books, rows, RUN, self.scales) == []
         recorded = Counter(row["kind"] for row in self.host.rows("anomalies"))
         assert recorded == self.books.anomalies
         self.conserve(rows)
 
     def conserve(self, rows: dict[str, list[dict[str, Any]]]) -> None:
         """I-25, I-26, I-29 and I-30, from the ledger's rows alone and against what the venue said."""
-        for symbol in SCALES:
+        for symbol in self.scales:
             positions = [row for row in rows["positions"] if row["symbol"] == symbol]
             for row in positions:
                 bought, sold = Fraction(row["buy_qty"]), Fraction(row["sell_qty"])
@@ -255,7 +254,7 @@ class LedgerMachine(RuleBasedStateMachine):
             fills = [
                 it for it in self.books.executions.fills.values() if it.symbol == symbol and not it.busted
             ]
-            unit = 10 ** SCALES[symbol][1]
+            unit = 10 ** self.scales[symbol][1]
             assert held * unit == sum(it.qty if it.side.name == "BUY" else -it.qty for it in fills)
             ordered = sum(_signed(row, "cum_qty") for row in rows["orders"] if row["symbol"] == symbol)
             stray = sum(
@@ -265,9 +264,7 @@ class LedgerMachine(RuleBasedStateMachine):
             )
             assert held == ordered + stray
 
-    def teardown(self) -> None:
-        if not hasattr(self, "host"):
-            return
+    def end(self) -> None:
         try:
             self.compare()
             live = self.host.digests()
@@ -287,13 +284,90 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert event.symbol in defined
 
 
+class LedgerMachine(RuleBasedStateMachine):
+    """I-2, I-4, I-8, I-9, I-10, I-11, I-13, I-23, I-25, I-26, I-29, I-30 with everything at once, in one partition."""
+
+    markets: tuple[tuple[Market, ...], ...] = (INSTRUMENTS,)
+    """Of each partition."""
+
+    @initialize(seed=st.integers(0, 10_000))
+    def begin(self, seed: int) -> None:
+        self.desks = [Desk(seed + number, markets) for number, markets in enumerate(self.markets)]
+
+    def desk(self, at: int) -> Desk:
+        return self.desks[at % len(self.desks)]
+
+    @rule(at=AT, orders=st.integers(1, 12))
+    def send_orders(self, at: int, orders: int) -> None:
+        self.desk(at).send_orders(orders)
+
+    @rule(at=AT, trades=st.integers(0, 20))
+    def report(self, at: int, trades: int) -> None:
+        self.desk(at).report(trades)
+
+    @rule(at=AT)
+    def report_what_was_held_back(self, at: int) -> None:
+        self.desk(at).report_what_was_held_back()
+
+    @rule(at=AT, data=st.data())
+    def send_again(self, at: int, data: st.DataObject) -> None:
+        """I-10, I-11, I-23."""
+        desk = self.desk(at)
+        if desk.answered:
+            desk.send_commands_again(data)
+        if desk.told:
+            desk.send_facts_again(data)
+
+    @rule(at=AT, crash=st.booleans())
+    def start_again(self, at: int, crash: bool) -> None:
+        self.desk(at).start_again(crash)
+
+    @rule(at=AT, orders=st.integers(1, 6))
+    def crash_while_commands_are_under_way(self, at: int, orders: int) -> None:
+        self.desk(at).crash_while_commands_are_under_way(orders)
+
+    @rule(at=AT, trades=st.integers(1, 12))
+    def crash_while_facts_are_under_way(self, at: int, trades: int) -> None:
+        self.desk(at).crash_while_facts_are_under_way(trades)
+
+    def teardown(self) -> None:
+        for desk in getattr(self, "desks", ()):
+            desk.end()
+
+
+def in_partitions() -> tuple[tuple[Market, ...], ...]:
+    """Each market under a symbol that lives in another partition."""
+    found: list[tuple[Market, ...]] = []
+    for number, market in enumerate(INSTRUMENTS):
+        symbol = next(
+            name
+            for name in (f"{market.symbol}{suffix}" for suffix in count())
+            if partition_of(name, PARTITIONS) == number
+        )
+        found.append((replace(market, symbol=symbol),))
+    return tuple(found)
+
+
+class PartitionedMachine(LedgerMachine):
+    """The same over three partitions, each with the symbols that hash to it: what happens in one moves no other."""
+
+    markets = in_partitions()
+
+    @rule()
+    def nothing_moved_unseen(self) -> None:
+        """I-13 and I-29: each partition is what its own books say, whatever happened to the others."""
+        for desk in self.desks:
+            desk.compare()
+
+
 def _signed(row: dict[str, Any], name: str) -> Fraction:
     qty = Fraction(row[name])
     return qty if row["side"] == "BUY" else -qty
 
 
-TestLedgerMachine = LedgerMachine.TestCase
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-TestLedgerMachine.settings = settings(
-    max_examples=400 if DEEP else 12, stateful_step_count=40 if DEEP else 20
-)
+EFFORT = settings(max_examples=400 if DEEP else 12, stateful_step_count=40 if DEEP else 20)
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = EFFORT
+TestPartitionedMachine = PartitionedMachine.TestCase
+TestPartitionedMachine.settings = settings(EFFORT, max_examples=EFFORT.max_examples // 2)

@@ -100,7 +100,10 @@ class Books:
             told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if counts else Told((), True)
         else:
             came = self.numbers.journaled(fact, recorded=recorded, gap=gap)
-            told = Told((*kinds, "SOURCE_GAP") if hole is Hole.MISSING else tuple(kinds), not (recorded or gap or came))
+            told = Told(
+                (*kinds, "SOURCE_GAP") if hole is Hole.MISSING else tuple(kinds),
+                not (recorded or gap or came),
+            )
         self.anomalies.update(told.kinds)
         return told
 
