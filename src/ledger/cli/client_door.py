@@ -7,8 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, final
 
 from ledger.cli.options import Where
-from ledger.client import AsyncClient, InDoubtError, NotReachable, RefusedError, RejectedError, open_client
-from ledger.wire import Committed, FactCommitted, Refused, Rejected, parse_place
+from ledger.client import (
+    AsyncClient,
+    InDoubtError,
+    NotReachable,
+    RefusedError,
+    RejectedError,
+    Subscription,
+    open_client,
+)
+from ledger.wire import Committed, FactCommitted, Refused, Rejected, parse_place, show_place
 
 PATIENCE_S: Final = 120.0
 """How long a batch may stay without an answer: long enough for a ledger to be killed and to recover."""
@@ -20,6 +28,7 @@ class ClientDoor:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        self._outward: dict[str, Subscription] = {}
 
     # ---- trading -------------------------------------------------------------------------------------------
 
@@ -33,6 +42,19 @@ class ClientDoor:
             if isinstance(outcome, Exception):
                 raise outcome
         return list(outcomes)
+
+    async def outward(self, exchange: str, through: int) -> list[dict[str, Any]]:
+        """The outward stream since the last call, up to event `through` at least; it begins at the first call."""
+        reading = self._outward.get(exchange)
+        if reading is None:
+            head = (await self._client.head())["journals"]["trading"][0]["head"]
+            journal, partition, seq = parse_place(head)
+            begin = show_place(journal, partition, seq + 1)
+            reading = self._outward[exchange] = Subscription(begin, exchange=exchange, outward=True)
+        found: list[dict[str, Any]] = []
+        while reading.next_seq <= through:
+            found += await self._client.fetch(reading)
+        return found
 
     async def rows(self, what: str, **filters: str) -> list[dict[str, Any]]:
         return [row async for row in self._client.query(what, **filters)]
