@@ -188,6 +188,7 @@ def test_a_known_fill_again_changes_nothing_and_with_other_content_is_a_conflict
     assert desk.fill("F9", 5) == []
     outcome = desk.fill("F9", 6)
     assert told(desk, outcome) == "~EXEC_ID_CONFLICT"
+    assert outcome[0].order_id == desk.x.terms.order_id  # type: ignore[index,union-attr]
     assert desk.x == before
 
 
