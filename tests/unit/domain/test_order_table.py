@@ -293,3 +293,14 @@ def test_an_acknowledgement_that_says_enough_adopts_an_unknown_order() -> None:
         "V7",
     )
     assert told(desk, desk.fill("N", 50, side=Side.SELL)) == "FULL"
+
+
+def test_a_fill_that_a_bust_waited_for_overfills_nothing_and_one_that_was_corrected_up_does() -> None:
+    busted = given("LIVE", asked=False)
+    busted.bust("B", "N")
+    assert told(busted, busted.fill("N", 100)) == "LIVE"
+    assert busted.x.cum == 40
+    corrected = given("LIVE", asked=False)
+    corrected.correct("B", "N", 61, 100_000)
+    assert told(corrected, corrected.fill("N", 10)) == "FULL !OVERFILL"
+    assert corrected.x.cum == 101
