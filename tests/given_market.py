@@ -58,6 +58,7 @@ class Feed:
         self.journal: list = []
         self.instrument = instrument
         self.buffer_max = settings.pop("buffer_max", 10_000)
+        self.crossed_max_ns = settings.pop("crossed_max_ns", 10**9)
         self.settings = settings
         for fact in facts:
             self.take(fact)
@@ -65,7 +66,12 @@ class Feed:
     def take(self, fact: MarketData) -> list[str]:
         """Decide and apply; what it was: `-` for nothing, else the event's name, then the anomalies."""
         seq = len(self.journal) + 1
-        context = Context(now_ns=seq * 1000, next_seq=seq, instrument=self.instrument)
+        context = Context(
+            now_ns=seq * 1000,
+            next_seq=seq,
+            instrument=self.instrument,
+            crossed_max_ns=self.crossed_max_ns,
+        )
         events = decide(self.book, fact, context, **self.settings)
         self.apply(events)
         return [

@@ -62,6 +62,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         require_confirmation=settings.recovery.require_confirmation,
         passivates=settings.recovery.follower,
         index_lag_max=settings.persistence.index_max_lag_events if settings.recovery.follower else 0,
+        crossed_max_ns=settings.book.crossed_max_ms * 10**6,
     )
 
 
@@ -76,6 +77,7 @@ def time_rules(settings: Settings) -> TimeRules:
         session_ttl_ns=session.ttl_s * 10**9,
         session_absolute=session.expiry == "absolute",
         session_timeout_ns=session.timeout_ms * 10**6,
+        cancel_on_disconnect=session.cancel_on_disconnect,
     )
 
 

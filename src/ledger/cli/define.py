@@ -1,4 +1,4 @@
-"""`ledger define`: make the instruments and strategies of a file known; what is equal already is skipped."""
+"""`ledger define`: make the calendars, instruments and strategies of a file known; what is equal is skipped."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 import uuid_utils
 from cyclopts import App
 
-from ledger.cli.definitions import SECTIONS, Definition, read_definitions
+from ledger.cli.definitions import NAMES, SECTIONS, Definition, read_definitions
 from ledger.cli.exits import GOOD, REFUSED
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Sets, where
 from ledger.cli.output import print_json
 from ledger.cli.talk import Talk
 from ledger.wire import Misfit, read, show, text_type
 
-app = App(name="ledger define", help="Make instruments and strategies known.", version_flags=[])
+app = App(name="ledger define", help="Make calendars, instruments and strategies known.", version_flags=[])
 
 
 @app.default
@@ -35,14 +35,13 @@ def define(
     """Define what FILE (YAML, or CSV of one kind) holds; may be run again. Exit 2 if the ledger refused any."""
     definitions = read_definitions(file)
     with Talk(where(connect, data, config, sets)) as talk:
-        known = {
-            (section, row["symbol" if section == "instruments" else "strategy_id"]): row
-            for section in SECTIONS
-            for row in talk.rows(section)
-        }
+        known = {(section, row[NAMES[section]]): row for section in SECTIONS for row in talk.rows(section)}
         fresh = [each for each in definitions if not _is_same(each, known.get((each.section, each.name)))]
         answers = list(talk.send("commands", [_command(each) for each in fresh]))
-    skipped = [each for each in definitions if each not in fresh]
+    again = [each for each, answer in zip(fresh, answers, strict=True) if answer.get("repeated")]
+    skipped = [each for each in definitions if each not in fresh or each in again]
+    answers = [answer for answer in answers if not answer.get("repeated")]
+    fresh = [each for each in fresh if each not in again]
     taken = [answer["type"] == "Committed" for answer in answers]
     if as_json:
         print_json(

@@ -1,6 +1,6 @@
-"""Definition files: instruments and strategies in YAML or CSV, read as text so that no number is bent on the way.
+"""Definition files: calendars, instruments and strategies, read as text so that no number is bent on the way.
 
-YAML has lists `instruments` and `strategies`; a CSV file holds one kind, told by its header. Keys are the fields of
+YAML has lists `calendars`, `instruments` and `strategies`; a CSV file holds one kind, told by its header. Keys are the fields of
 DefineInstrument and DefineStrategy. Where tick or lot is absent, it is one unit of the last digit.
 """
 
@@ -15,12 +15,20 @@ from typing import Any, Final, cast, final
 import yaml
 from msgspec import Struct
 
+from ledger.cli.calendar_entries import read_calendar
 from ledger.domain.commands import DefineInstrument, DefineStrategy
+from ledger.domain.operator_commands import DefineCalendar
 from ledger.errors import Rejected
 from ledger.wire import fields_of
 
-SECTIONS: Final = {"instruments": DefineInstrument, "strategies": DefineStrategy}
-PLANNED: Final = ("calendars", "limits", "opening_balances")
+SECTIONS: Final = {
+    "calendars": DefineCalendar,
+    "instruments": DefineInstrument,
+    "strategies": DefineStrategy,
+}
+NAMES: Final = {"calendars": "calendar", "instruments": "symbol", "strategies": "strategy_id"}
+"""The field that names what each section defines."""
+PLANNED: Final = ("limits", "opening_balances")
 _OWN: Final = ("command_id", "on_behalf_of")
 _WHOLE: Final = ("price_scale", "qty_scale")
 _SWITCHES: Final = ("allow_negative_px", "spot_base_fee")
@@ -39,7 +47,7 @@ class Definition(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return self.fields["symbol" if self.section == "instruments" else "strategy_id"]
+        return self.fields[NAMES[self.section]]
 
 
 def read_definitions(path: Path) -> list[Definition]:
@@ -77,7 +85,9 @@ def _from_yaml(path: Path, text: str) -> list[Definition]:
     for section, entries in cast("dict[str, Any]", document).items():
         _check_section(path, section)
         for number, entry in enumerate(_entries(path, section, entries), 1):
-            found.append(Definition(section, _read(f"{path}: {section}[{number}]", section, entry)))
+            where = f"{path}: {section}[{number}]"
+            fields = read_calendar(where, entry) if section == "calendars" else _read(where, section, entry)
+            found.append(Definition(section, fields))
     return found
 
 

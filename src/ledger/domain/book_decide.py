@@ -15,7 +15,7 @@ from msgspec import Struct
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, bridge, continues, is_crossed
 from ledger.domain.book_order_decide import decide_order
-from ledger.domain.book_outcome import Decided, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record
 from ledger.domain.context import Context, Instrument
 from ledger.domain.continuity import precedes
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
@@ -147,6 +147,8 @@ def _delta(
         fault = BookFault.NEGATIVE_SIZE
     elif applies and fact.checksum is not None and book is not None:
         fault = _compare(book.bids, book.asks, fact, context, checksums)
+    if not fault and applies and book is not None and crossed_too_long(book, context):
+        fault = BookFault.CROSSED if _stays_crossed(book, fact) else fault
     events: Decided = [
         BookDeltaApplied(
             fact.symbol,
@@ -282,6 +284,11 @@ def _will_cross(book: Book, fact: BookDelta) -> bool:
     return new_bid is not None and new_ask is not None and new_bid > new_ask
 
 
+def _stays_crossed(book: Book, fact: BookDelta) -> bool:
+    bid, ask = book.bids.best_after(fact.bids), book.asks.best_after(fact.asks)
+    return bid is not None and ask is not None and bid > ask
+
+
 def _compare(
     bids: Ladder,
     asks: Ladder,
@@ -314,6 +321,8 @@ def _record_fault(
         record(
             events, Anomaly.BOOK_CHECKSUM, fact, context, f"{_numbers(fact)}: the venue says {fact.checksum}"
         )
+    elif fault is BookFault.CROSSED:
+        record(events, Anomaly.BOOK_CROSSED, fact, context, f"{_numbers(fact)}: {TOO_LONG}")
     if bad_prices:
         record(events, Anomaly.BOOK_BAD_PRICE, fact, context, f"{_numbers(fact)}: px {bad_prices[0]}")
 

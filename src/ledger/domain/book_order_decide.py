@@ -10,7 +10,7 @@ from typing import Final
 
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, continues_with, is_crossed
-from ledger.domain.book_outcome import Decided, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record
 from ledger.domain.context import Context
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.events import BookOrderApplied
@@ -21,6 +21,7 @@ _ANOMALY: Final = {
     BookFault.NEGATIVE_SIZE: Anomaly.BOOK_NEGATIVE_SIZE,
     BookFault.ORDER_UNDERFLOW: Anomaly.BOOK_ORDER_UNDERFLOW,
     BookFault.UNKNOWN_ORDER: Anomaly.BOOK_UNKNOWN_ORDER,
+    BookFault.CROSSED: Anomaly.BOOK_CROSSED,
 }
 
 
@@ -30,7 +31,7 @@ def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decide
         return []
     live = book is not None and book.status is BookStatus.LIVE
     applies = book is not None and live and continues_with(book, fact)
-    fault = _fault(book, fact) if applies and book is not None else BookFault.NONE
+    fault = _fault(book, fact, context) if applies and book is not None else BookFault.NONE
     bad = not fault and _is_bad_price(fact, context)
     events: Decided = [
         BookOrderApplied(
@@ -55,7 +56,8 @@ def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decide
     if live and not applies and book is not None:
         record(events, Anomaly.BOOK_GAP, fact, context, f"{what} after {book.last_update} leaves a hole")
     if fault:
-        record(events, _ANOMALY[fault], fact, context, f"{what} is set aside")
+        why = TOO_LONG if fault is BookFault.CROSSED else "is set aside"
+        record(events, _ANOMALY[fault], fact, context, f"{what} {why}")
     elif applies and book is not None and _will_cross(book, fact):
         record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {what}")
     if bad:
@@ -71,7 +73,9 @@ def _contains(book: Book, fact: BookOrder) -> bool:
     return fact.update in book.buffer
 
 
-def _fault(book: Book, fact: BookOrder) -> BookFault:
+def _fault(book: Book, fact: BookOrder, context: Context) -> BookFault:
+    if fact.action is OrderAction.ADDED and crossed_too_long(book, context):
+        return BookFault.CROSSED  # what takes away may uncross it, and is applied
     ladder = book.bids if fact.side is Side.BUY else book.asks
     resting = book.resting or Resting()
     level = ladder.sizes.get(fact.px, 0)

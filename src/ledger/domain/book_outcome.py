@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.book import Book
 from ledger.domain.context import Context
+from ledger.domain.enums import BookStatus, TradingPhase
 from ledger.domain.events import AnomalyRecorded, BookEvent, BookSnapshotApplied
 from ledger.domain.facts import MarketData
 
 Decided = list[BookEvent | AnomalyRecorded]
+TOO_LONG: Final = "crossed for longer than book.crossed_max_ms; the book is stale until a snapshot comes"
 
 
 def record(
@@ -23,4 +28,15 @@ def record(
             context.next_seq,
             f"{about.exchange}/{about.symbol}: {detail}",
         )
+    )
+
+
+def crossed_too_long(book: Book, context: Context) -> bool:
+    """Whether a LIVE book has been crossed in continuous trading for longer than it may, at the time of this turn."""
+    since = book.crossed_since
+    return (
+        since != 0
+        and context.now_ns - since > context.crossed_max_ns
+        and book.phase is TradingPhase.CONTINUOUS
+        and book.status is BookStatus.LIVE
     )

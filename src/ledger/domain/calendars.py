@@ -7,6 +7,7 @@ CalendarDefined says, so that replay needs no calendar library. A moment between
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Final, final
 
 from msgspec import Struct
@@ -61,6 +62,12 @@ def start_of(date: str) -> int | None:
     day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
     ns = (era * 146_097 + day_of_era - _EPOCH_DAYS) * DAY_NS
     return ns if date_of(ns) == date else None
+
+
+@lru_cache(maxsize=4096)
+def is_date(text: str) -> bool:
+    """Whether the text is a date of the calendar, YYYY-MM-DD; remembered, since every fill of a day asks."""
+    return start_of(text) is not None
 
 
 def session_at(calendar: Calendar | None, ns: int) -> CalendarSession | None:

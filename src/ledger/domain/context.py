@@ -71,6 +71,7 @@ class Context:
 
     __slots__ = (
         "actor",
+        "crossed_max_ns",
         "instrument",
         "next_seq",
         "now_ns",
@@ -93,6 +94,7 @@ class Context:
         strategy: Strategy | None = None,
         rules: OrderRules | None = None,
         risk: Surroundings | None = None,
+        crossed_max_ns: int = 10**9,
     ) -> None:
         self.now_ns = now_ns
         """recorded_at_ns of the open frame."""
@@ -106,6 +108,8 @@ class Context:
         self.rules = rules or OrderRules()
         self.risk = risk
         """What risk and control look at; None where nothing limits or restricts any order."""
+        self.crossed_max_ns = crossed_max_ns
+        """How long a book may stay crossed in continuous trading before it is STALE."""
 
     def qty_text(self, qty: int) -> str:
         """A quantity as a person reads it, at the scale of the instrument of this input."""

@@ -205,6 +205,8 @@ class BookFault(IntEnum):
     """More was taken from an order than rests there: the message is set aside."""
     UNKNOWN_ORDER = 4
     """A message about an order that cannot be in the book, or that is there already: it is set aside."""
+    CROSSED = 5
+    """The book would stay crossed, and has been for longer than book.crossed_max_ms: only a snapshot cures it."""
 
 
 class OrderAction(IntEnum):

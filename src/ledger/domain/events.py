@@ -224,7 +224,7 @@ class OrderSubmitted(Struct, frozen=True, array_like=True, gc=False, tag=40):
     twice_mark: Px | None = None
     """Twice the reference price that the decision used, None if it used none."""
     mark_seq: Seq = 0
-    """Where in the market journal it came from."""
+    """Where in the market journal it came from; 0 for a settlement price."""
 
 
 @final

@@ -12,6 +12,7 @@ from typing import Final, final
 
 from msgspec import Struct
 
+from ledger.domain.calendars import is_date
 from ledger.domain.context import PARTITION_SHIFT, Context
 from ledger.domain.enums import FillStanding, Side
 from ledger.domain.events import FillBusted, FillCorrected, OrderFilled
@@ -94,6 +95,17 @@ def fill_keys(fact: Execution, account: str, exchange: str = "") -> tuple[FillKe
     assert type(fact) is not ReportFill
     own_date = fact.trade_date or fact.ref_trade_date
     return ((*place, own_date, fact.execution_id), (*place, fact.ref_trade_date, fact.ref_execution_id))
+
+
+def fault_of_dates(fact: ReportFill | ReportTradeCancel | ReportTradeCorrect) -> str:
+    """Which date of an execution is none, as a sentence: its key would name a day that nobody can name again."""
+    dates = [("trade_date", fact.trade_date)]
+    if type(fact) is not ReportFill:
+        dates = [("ref_trade_date", fact.ref_trade_date), *(dates if fact.trade_date else ())]
+    for field, value in dates:
+        if not is_date(value):
+            return f"execution {fact.execution_id}: {field} {value!r} is no date such as 2026-11-20"
+    return ""
 
 
 def find_fills(

@@ -23,6 +23,8 @@ from ledger.domain.scope import (
     TRADER,
 )
 
+NOBODY: Final = bytes(16)
+"""The command_id of a cancel that no command asked for: of a session that was lost."""
 _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 _CANCEL: Final = CELLS[CancelOrder]
 
@@ -73,7 +75,7 @@ def cancel_of(
         terms.exchange,
         request_id(state, mass, taken),
         state.client_order_id,
-        mass.command_id or mass.engagement,
+        mass.command_id or mass.engagement or NOBODY,
         context.actor,
         context.received_at_ns,
         "",

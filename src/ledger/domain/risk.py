@@ -31,7 +31,7 @@ class Reference(Struct, frozen=True, gc=False):
 
     twice_px: int
     seq: int
-    """Where it stands in the market journal."""
+    """Where it stands in the market journal; 0 for a settlement price, which the trading journal has."""
     what: str = "mark"
 
 
@@ -209,7 +209,8 @@ def _fault_of_collar(change: _Change, instrument: Instrument, about: Surrounding
 
 
 def _mark_text(reference: Reference, price_scale: int) -> str:
-    return f"{format_decimal(reference.twice_px * 5, price_scale + 1)} at market seq {reference.seq}"
+    text = format_decimal(reference.twice_px * 5, price_scale + 1)
+    return f"{text} at market seq {reference.seq}" if reference.seq else text
 
 
 def _fault_of_limits(change: _Change, instrument: Instrument, about: Surroundings) -> Rejection | None:
@@ -322,7 +323,8 @@ def _fault_of_reference(change: _Change, applied: Applied) -> Rejection | None:
             name = "max_gross_notional"
     if not name:
         return None
-    detail = f"{name} of {scope_text(applied.key)} needs a mark or a recent trade, and there is none"
+    needs = "needs a mark, a recent trade or a settlement price, and there is none"
+    detail = f"{name} of {scope_text(applied.key)} {needs}"
     return Rejection(Code.NO_REFERENCE_PRICE, detail)
 
 

@@ -13,11 +13,13 @@ from msgspec import Struct
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.calendars import DAY_NS
 from ledger.domain.context import Context
+from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.enums import Closed, Origin, Phase, SessionEnd, TimeInForce, TimerKind
 from ledger.domain.events import Event, OrderExpired
 from ledger.domain.operator_events import OrderUnconfirmed, SessionClosed, TimerFired
 from ledger.domain.order_state import OrderState, is_open, leaves, phase
 from ledger.domain.outcome import anomaly
+from ledger.domain.scope import Scope
 from ledger.domain.sessions import Session
 
 ENGINE: Final = "engine"
@@ -39,6 +41,8 @@ class TimeRules(Struct, frozen=True, gc=False):
     session_ttl_ns: int = 28_800 * _S
     session_absolute: bool = False
     session_timeout_ns: int = 30 * _S
+    cancel_on_disconnect: bool = False
+    """Whether a lost session's open orders are cancelled."""
 
 
 def order_due(state: OrderState, kind: TimerKind, day_end_ns: int | None, rules: TimeRules) -> int | None:
@@ -109,15 +113,19 @@ def session_due(state: Session, seen_ns: int, rules: TimeRules) -> tuple[TimerKi
     return TimerKind.SESSION_LOST, lost
 
 
-def decide_session(state: Session, kind: TimerKind, due_ns: int) -> list[Event]:
-    """What a due timer makes of a session."""
+def decide_session(state: Session, kind: TimerKind, due_ns: int, rules: TimeRules) -> list[Event]:
+    """What a due timer makes of a session; a MassCancelRequested, if its orders are to be cancelled, stands last."""
     how = SessionEnd.LOST if kind is TimerKind.SESSION_LOST else SessionEnd.EXPIRED
     why = (
         "neither message nor heartbeat for session.timeout_ms"
         if how is SessionEnd.LOST
         else "session.ttl_s is over"
     )
-    return [
+    events: list[Event] = [
         TimerFired(kind, state.session_id, due_ns),
         SessionClosed(state.session_id, how, why, actor=ENGINE),
     ]
+    if how is SessionEnd.LOST and rules.cancel_on_disconnect:
+        what = "the session is lost and session.cancel_on_disconnect is set"
+        events.append(MassCancelRequested(Scope.SESSION, state.session_id, what, actor=ENGINE))
+    return events

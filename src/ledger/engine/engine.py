@@ -123,6 +123,7 @@ class Engine:
             clock_step_max_ns=self.settings.clock_step_max_ns,
             rules=self.settings.rules,
             times=self.settings.times,
+            crossed_max_ns=self.settings.crossed_max_ns,
         )
         self.partition = Partition(
             trading,

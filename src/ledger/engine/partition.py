@@ -71,6 +71,7 @@ class Limits(Struct, frozen=True):
     clock_step_max_ns: int
     rules: OrderRules
     times: TimeRules = TimeRules()
+    crossed_max_ns: int = 10**9
 
 
 @final
@@ -103,7 +104,9 @@ class Partition:
         """Whether nothing was taken any more when the batch that runs began."""
         self.current: tuple[str, str] = ("control", "")
         """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
-        self.context = Context(now_ns=0, partition=trading.partition, rules=limits.rules)
+        self.context = Context(
+            now_ns=0, partition=trading.partition, rules=limits.rules, crossed_max_ns=limits.crossed_max_ns
+        )
         self.views = views
         self.posted: list[Any] = []
         """Inputs of the engine to itself; its owner queues them behind those that wait."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.commands import ReplaceOrder, SubmitOrder
 from ledger.domain.context import Rejection
 from ledger.domain.enums import OrderType, TradingState
 from ledger.domain.exposure import NOTHING
 from ledger.domain.limit import MARK_AGE_MAX_MS
+from ledger.domain.mark_policy import reference_of
 from ledger.domain.order_state import OrderState
 from ledger.domain.risk import Applied, Reference, Surroundings, needs_reference
 from ledger.domain.scope import (
@@ -168,21 +168,13 @@ class RiskGuard:
     # ---- reference price -----------------------------------------------------------------------------------
 
     def _reference(self, exchange: str, symbol: str) -> Reference | None:
-        """The mark of the order's book, else its last trade, none older than mark_age_max_ms."""
-        partition = self._partition
-        book = partition.market.books.get((exchange, symbol))
-        if book is None:
-            return None
-        firm = partition.trading.control.limits.states.get(EVERYTHING)
+        """The mark of the order's book, else its last trade, none older than mark_age_max_ms; else the settlement."""
+        fold = self._partition.trading
+        firm = fold.control.limits.states.get(EVERYTHING)
         age_ms = firm.mark_age_max_ms if firm is not None else None
-        oldest = partition.context.now_ns - (MARK_AGE_MAX_MS if age_ms is None else age_ms) * _NS_PER_MS
-        twice = mark(book)
-        if twice is not None and book.last_mark is not None and book.last_mark[1] >= oldest:
-            return Reference(twice, book.version)
-        trade = book.trade
-        if trade is not None and trade.event_time_ns >= oldest:
-            return Reference(2 * trade.px, book.version, "last trade")
-        return None
+        oldest = self._partition.context.now_ns - (MARK_AGE_MAX_MS if age_ms is None else age_ms) * _NS_PER_MS
+        book = self._partition.market.books.get((exchange, symbol))
+        return reference_of(book, fold.operations.settlements.get(symbol), oldest)
 
     # ---- message rate --------------------------------------------------------------------------------------
 

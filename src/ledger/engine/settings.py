@@ -51,6 +51,8 @@ class EngineSettings(Struct, frozen=True):
     """The limits that a new journal begins with."""
     times: TimeRules = TimeRules()
     require_confirmation: bool = False
+    crossed_max_ns: int = 10**9
+    """How long a book may stay crossed before it is STALE."""
     commit: str = "lmdb"
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
@@ -72,6 +74,7 @@ class EngineSettings(Struct, frozen=True):
                 "order.replace_filled": rules.replace_filled,
                 "engine.idempotence_window_s": self.idempotence_window_ns // 10**9,
                 "clock.max_step_ms": self.clock_step_max_ns // 10**6,
+                "book.crossed_max_ms": self.crossed_max_ns // 10**6,
                 **time_settings(self.times, self.require_confirmation),
             },
         )

@@ -16,9 +16,10 @@ import trio
 from msgspec import Struct
 
 from ledger.domain.calendars import session_at
-from ledger.domain.enums import SessionEnd, TimeInForce, TimerKind
+from ledger.domain.control_events import MassCancelRequested
+from ledger.domain.enums import TimeInForce, TimerKind
 from ledger.domain.events import InstrumentDefined, OrderAdopted, OrderReplaced, OrderSubmitted
-from ledger.domain.operator_events import CalendarDefined, SessionClosed, SessionOpened, TradingDayRolled
+from ledger.domain.operator_events import CalendarDefined, SessionOpened, TradingDayRolled
 from ledger.domain.order_state import OrderState
 from ledger.domain.timers import (
     AT_ONCE,
@@ -78,10 +79,10 @@ class TimerTurns:
         events = self._session(due) if due.kind in _SESSIONS else self._order(due)
         if not events:
             return
+        seq = context.next_seq
         partition.commit_trading(list(events))
-        last = events[-1]
-        if type(last) is SessionClosed and last.how is SessionEnd.LOST:
-            cancel_orders_of_lost_session(partition, last.session_id)
+        if type(events[-1]) is MassCancelRequested:
+            partition.control.begun(seq + len(events) - 1)
 
     def order_due_ns(self, state: OrderState, kind: TimerKind) -> int | None:
         """When this timer is due for the order as it is now."""
@@ -127,15 +128,7 @@ class TimerTurns:
         found = session_due(state, self._operator.heard.get(due.key, state.touched_ns), self.rules)
         if found is None or found[1] > due.due_ns:
             return []
-        return decide_session(state, found[0], due.due_ns)
-
-
-def cancel_orders_of_lost_session(partition: Partition, session_id: str) -> None:
-    """With session.cancel_on_disconnect a lost session's open orders are to be cancelled: to be connected to MassCancel.
-
-    Called in the turn in which SessionClosed(LOST) was journaled, after it. Until MassCancel exists the setting can
-    only be false, and the orders stay as they are.
-    """
+        return decide_session(state, found[0], due.due_ns, self.rules)
 
 
 @final

@@ -46,14 +46,15 @@ def known_fills(fold: TradingFold) -> Fills:
 
 def fills_of_position(fold: TradingFold, strategy_id: str, symbol: str) -> Fills:
     """The executions of one position, in no promised order. Raises Corrupt, Unavailable."""
-    states = fold.fills.states
-    for key, state in states.items():
-        if state.strategy_id == strategy_id and key[2] == symbol:
-            yield key, state
+    given: set[Any] = set()
+    for key, state in fold.fills_by_position.of((strategy_id, symbol)):
+        given.add(key)
+        yield key, state
     if fold.closed is not None:
+        states = fold.fills.states
         for key, state in fold.closed.fills_of_position(strategy_id, symbol):
-            if key not in states:
-                yield key, state
+            if key not in given:
+                yield key, states.get(key, state)
 
 
 def _order_number(item: tuple[Any, OrderState]) -> int:

@@ -54,6 +54,7 @@ from ledger.domain.operator_events import (
 )
 from ledger.domain.order import OrderState
 from ledger.domain.position import PositionState
+from ledger.fold.by_position import FillsByPosition, PositionKey
 from ledger.fold.control import ControlFold
 from ledger.fold.digest import Digest
 from ledger.fold.facts import Apply, SourceFacts
@@ -65,8 +66,6 @@ if TYPE_CHECKING:
 
 OrderKey = tuple[str, str]
 """(symbol, the order's first client_order_id)."""
-PositionKey = tuple[str, str]
-"""(strategy_id, symbol)."""
 
 
 @final
@@ -101,6 +100,7 @@ class TradingFold:
         self.order_of_venue_id: actors.Store[tuple[str, str], OrderKey] = store("order-of-venue-id")
         self.order_of_number: actors.Store[int, OrderKey] = store("order-of-number")
         self.outcomes: actors.Store[bytes, Outcome] = store("outcome")
+        self.fills_by_position = FillsByPosition(self.fills)
         self.started: EngineStarted | None = None
         self.changed_positions: list[tuple[int, PositionState]] = []
         """(seq, state) of every position changed since its owner last took them; for publication."""
@@ -343,6 +343,7 @@ class TradingFold:
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
         fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
         self.fills.put(key, fill)
+        self.fills_by_position.filled((event.strategy_id, symbol), key)
         if event.order and self._held("order", f"{symbol}/{event.order}"):
             self.operations.hold(f"{symbol}/{event.order}", seq, event)
         elif event.order:

@@ -30,7 +30,7 @@ from ledger.domain.facts import (
 )
 from ledger.testing.comparison import Row, Scales, compare_fills, compare_orders, compare_positions
 from ledger.testing.executions import Executions, Said, Traded
-from ledger.testing.numbers import Numbers
+from ledger.testing.numbers import Hole, Numbers
 from ledger.testing.order_record import OrderRecord
 
 UNALLOCATED: Final = "_UNALLOCATED"
@@ -88,7 +88,8 @@ class Books:
 
     def reported(self, fact: OrderReport) -> Told:
         """The ledger acknowledged a fact: what it must have made of it."""
-        taken, gap = self.numbers.judge(fact)
+        taken, hole = self.numbers.judge(fact)
+        gap = hole is not Hole.NONE
         if taken and type(fact) is not ReportFill:
             return Told((), True)
         kinds, recorded = self._decided(fact)
@@ -99,7 +100,10 @@ class Books:
             told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if counts else Told((), True)
         else:
             came = self.numbers.journaled(fact, recorded=recorded, gap=gap)
-            told = Told((*kinds, "SOURCE_GAP") if gap else tuple(kinds), not (recorded or gap or came))
+            told = Told(
+                (*kinds, "SOURCE_GAP") if hole is Hole.MISSING else tuple(kinds),
+                not (recorded or gap or came),
+            )
         self.anomalies.update(told.kinds)
         return told
 

@@ -1,14 +1,24 @@
 """Which numbers of each sender were taken: plain sets, and the highest one of its present run.
 
 After a start a ledger knows what its journal says: the highest number that left a record, and the numbers below it
-that it knows to be missing. The first number that it then hears may be anything above without a gap.
+that it knows to be missing. Of those below the first number that it then hears it cannot say whether they were taken:
+they count as missing, without an anomaly.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import final
 
 from ledger.domain.facts import OrderReport
+
+
+class Hole(Enum):
+    """What a number says of those before it."""
+
+    NONE = "nothing is missing"
+    IN_DOUBT = "the ledger cannot know whether it took them: journaled, no anomaly"
+    MISSING = "they did not come: journaled, with an anomaly"
 
 
 @final
@@ -33,23 +43,26 @@ class Numbers:
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
 
-    def judge(self, fact: OrderReport) -> tuple[bool, bool]:
-        """(whether this number is taken already, whether numbers before it turn out to be missing)."""
+    def judge(self, fact: OrderReport) -> tuple[bool, Hole]:
+        """(whether this number is taken already, what is to be said of the numbers before it)."""
         run, number = self._runs.get(fact.source), fact.source_seq
         if run is not None and fact.source_epoch < run.epoch:
-            return False, False  # a run that was thought over: what it says decides
+            return False, Hole.NONE  # a run that was thought over: what it says decides
         if run is None or fact.source_epoch > run.epoch:
-            gap = run is not None and number > 1
+            hole = Hole.NONE if number == 1 else Hole.IN_DOUBT if run is None else Hole.MISSING
             run = self._runs[fact.source] = _Run(fact.source_epoch, run)
         else:
+            heard, run.heard = run.heard, True
             if number in run.taken:
-                return True, False
-            gap = run.heard and number > run.high + 1
-        if gap:
+                return True, Hole.NONE
+            hole = Hole.NONE
+            if number > run.high + 1:
+                hole = Hole.MISSING if heard else Hole.IN_DOUBT
+        if hole is not Hole.NONE:
             run.missing |= set(range(run.high + 1, number))
         run.taken.add(number)
-        run.high, run.heard = max(run.high, number), True
-        return False, gap
+        run.high = max(run.high, number)
+        return False, hole
 
     def journaled(self, fact: OrderReport, *, recorded: bool, gap: bool) -> bool:
         """Note what stands in the journal of this fact's number; whether it is one that was missing."""

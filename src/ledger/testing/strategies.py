@@ -54,7 +54,16 @@ class Intent(Struct, frozen=True):
 class Strategies:
     """What the strategies of one run want next, from what they know (the books)."""
 
-    def __init__(self, seed: int, run: str, books: Books, new_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        run: str,
+        books: Books,
+        new_id: Callable[[], bytes],
+        markets: tuple[Market, ...] = INSTRUMENTS,
+    ) -> None:
+        """`markets`: what they trade."""
+        self._markets = markets
         self._random = Random(f"strategies {seed}")
         self._run = run
         self._books = books
@@ -81,7 +90,7 @@ class Strategies:
 
     def _order(self) -> Intent:
         random = self._random
-        market = random.choice(INSTRUMENTS)
+        market = random.choice(self._markets)
         terms: dict[str, Any] = {
             "client_order_id": self._id(),
             "strategy_id": random.choice(self.names),
@@ -121,7 +130,7 @@ class Strategies:
         return Intent(command, expected)
 
     def _replace(self, record: OrderRecord) -> Intent:
-        market = next(each for each in INSTRUMENTS if each.symbol == record.symbol)
+        market = next(each for each in self._markets if each.symbol == record.symbol)
         qty = record.cum + market.lot * self._random.randint(1, 400)
         px = self._px(market)
         if (qty, px) == (record.qty, record.px):

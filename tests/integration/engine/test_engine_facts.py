@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ledger.domain.enums import FillStanding, Side
@@ -173,6 +174,42 @@ async def test_numbers_below_the_first_contact_after_a_start_are_not_taken_for_r
         assert not answer.repeated
         assert [row["status"] for row in await one.rows("orders")] == ["CANCELED", "CANCELED"]
         assert (await one.ask("reports", ReportCanceled("gw", 1, 4, "AAPL", "XNAS", "c2")))[0].repeated
+
+
+async def test_a_number_jumped_over_at_first_contact_is_not_seen_after_a_second_start_either(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        await one.ask("reports", accepted(1, "c1"))
+        clock, new_id = one.clock, one.new_id
+        one.crash()
+    async with running(tmp_path, clock=clock, new_id=new_id) as one:
+        await one.ask("reports", fill(5, "c1", 10))
+        assert "SOURCE_GAP" not in await anomalies(one)
+        one.crash()
+    async with running(tmp_path, clock=clock, new_id=new_id) as one:
+        assert (await one.rows("sources"))[0]["gaps"] == [[2, 4]]
+        (answer,) = await one.ask("reports", fill(3, "c1", 20))
+        assert not answer.repeated
+        assert (await one.rows("positions"))[0]["qty"] == "30"
+        assert (await one.ask("reports", fill(3, "c1", 20)))[0].repeated
+        assert (await one.rows("sources"))[0]["gaps"] == [[2, 2], [4, 4]]
+
+
+async def test_an_execution_of_no_date_is_kept_whole_and_not_counted(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        undated = msgspec.structs.replace(fill(1, "c1", 10), trade_date="2025-02-30")
+        (answer,) = await one.ask("reports", undated)
+        assert type(answer) is FactCommitted
+        assert await anomalies(one) == ["FACT_SUSPENDED"]
+        bust = ReportTradeCancel("gw", 1, 2, "AAPL", "XNAS", "c1", "b1", "x9", "20251120xx")
+        await one.ask("reports", bust)
+        assert await one.rows("positions") == []
+        assert names(tmp_path).count("FactSuspended") == 2
 
 
 async def test_a_fill_of_an_unknown_order_reaches_the_suspense_position(tmp_path: Path) -> None:

@@ -93,3 +93,24 @@ async def test_after_a_restart_a_session_has_its_whole_timeout_again(tmp_path, m
         assert "SessionClosed" not in it.names()
         await it.at(mock_clock, 2)
         assert it.names()[-1] == "SessionClosed"
+
+
+async def test_with_cancel_on_disconnect_a_lost_session_has_its_orders_cancelled_and_no_others(
+    tmp_path, mock_clock
+) -> None:
+    rules = TimeRules(session_timeout_ns=10 * S, cancel_on_disconnect=True)
+    async with desk(tmp_path, settings(rules)) as it:
+        await it.define()
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        await it.tell(OpenSession(it.id(), "s2", "bob"))
+        await it.order("c1", session_id="s1")
+        await it.order("c2", session_id="s2")
+        await it.order("c3")
+        await it.at(mock_clock, 6)
+        await it.tell(TouchSession(it.id(), "s2"))
+        await it.at(mock_clock, 5)
+        lost = it.names().index("SessionClosed")
+        assert it.names()[lost - 1 : lost + 2] == ["TimerFired", "SessionClosed", "MassCancelRequested"]
+        assert it.names()[-2:] == ["CancelRequested", "MassCancelCompleted"]
+        asked = [event for event in it.journal() if type(event).__name__ == "CancelRequested"]
+        assert [event.order for event in asked] == ["c1"]

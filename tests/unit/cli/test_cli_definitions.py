@@ -53,7 +53,7 @@ def test_yaml_and_csv_of_the_same_content_are_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("calendars: []\n", "calendars"),
+        ("limits: []\n", "limits"),
         ("limits: []\n", "not built yet"),
         ("opening_balances: []\n", "not built yet"),
         ("instrument: []\n", "instruments"),
@@ -82,3 +82,45 @@ def test_what_cannot_be_defined_is_refused_by_name(tmp_path: Path, text: str, wo
 def test_a_csv_without_its_columns_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Rejected, match=words):
         read_definitions(written(tmp_path, text, "x.csv"))
+
+
+def test_a_calendar_may_list_its_sessions_as_moments_with_their_zone(tmp_path: Path) -> None:
+    text = "calendars:\n- calendar: DESK\n  source: by hand\n  sessions:\n  - [2026-11-20, 2026-11-20T09:30:00-05:00, 2026-11-20T21:00:00Z]\n"
+    (found,) = read_definitions(written(tmp_path, text))
+    opens = 1_795_185_000 * 10**9
+    assert (found.kind, found.name) == ("DefineCalendar", "DESK")
+    assert found.fields["sessions"] == [["2026-11-20", opens, opens + 6 * 3600 * 10**9 + 1800 * 10**9]]
+
+
+def test_a_calendar_may_come_from_the_library_with_its_holidays_and_short_days(tmp_path: Path) -> None:
+    pytest.importorskip("exchange_calendars")
+    text = "calendars:\n- {calendar: NYSE, library: XNYS, from: 2026-11-25, to: 2026-11-30}\n"
+    (found,) = read_definitions(written(tmp_path, text))
+    days = [(date, (closes - opens) // (1800 * 10**9)) for date, opens, closes in found.fields["sessions"]]
+    assert days == [("2026-11-25", 13), ("2026-11-27", 7), ("2026-11-30", 13)]
+    assert "exchange-calendars" in found.fields["source"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{calendar: A}", "library is missing"),
+        ("{sessions: []}", "calendar is missing"),
+        ("{calendar: A, sessions: [], library: XNYS}", "exclude each other"),
+        ("{calendar: A, sessions: [[2026-11-31, x, y]]}", "is no date"),
+        ("{calendar: A, sessions: [[2026-11-20, 2026-11-20T01:00:00, y]]}", "names no time zone"),
+        ("{calendar: A, sessions: [[2026-11-20, noon, y]]}", "is no moment"),
+        ("{calendar: A, sessions: [2026-11-20]}", "is not [trade_date, opens, closes]"),
+        ("{calendar: A, when: now}", "unknown key when"),
+        ("{calendar: A, library: XNYS, from: 2026-12-01, to: 2026-11-01}", "is after"),
+        ("{calendar: A, library: NOWHERE, from: 2026-11-01, to: 2026-12-01}", "NOWHERE"),
+    ],
+)
+def test_a_calendar_that_cannot_be_read_is_refused_in_one_line(
+    tmp_path: Path, entry: str, words: str
+) -> None:
+    pytest.importorskip("exchange_calendars")
+    with pytest.raises(Rejected) as refused:
+        read_definitions(written(tmp_path, f"calendars:\n- {entry}\n"))
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -51,7 +51,6 @@ REFUSED = [
     ("", "journal.trading.wal_bytes=4096", "from 16777216"),
     ("", "projections.timescale.enabled=true", "planned"),
     ("S-3", "projections.clickhouse.enabled=true", "planned"),
-    ("", "session.cancel_on_disconnect=true", "planned"),
     ("", "journal.data=''", "expected a directory"),
     ("", "journal.market.map_size_bytes=20000000", "segment_bytes_max"),
     ("", "redis.data_structures.positions.key_pattern='position:{symbol}'", "{strategy}"),

@@ -12,6 +12,7 @@ from ledger.domain.commands import ReplaceOrder
 from ledger.domain.enums import OrderType, Side, TimeInForce
 from ledger.domain.events import OrderSubmitted, ReplaceRequested
 from ledger.domain.facts import ReportReplaceRejected
+from ledger.domain.operator_commands import SetSettlementPrice
 from ledger.domain.scope import Scope
 
 ONE = 10**8
@@ -265,6 +266,23 @@ def test_a_crossed_book_gives_no_mark_but_its_last_trade_does_while_it_is_young(
     assert code_of(desk.submit("b")) == 0
     desk.advance(5_001)
     assert code_of(desk.submit("c")) == Code.NO_REFERENCE_PRICE
+
+
+def test_the_settlement_price_stands_in_where_the_market_shows_nothing_young() -> None:
+    desk = DeskPartition()
+    desk.limit(px_collar=ONE // 20)
+    assert code_of(desk.submit("a")) == Code.NO_REFERENCE_PRICE
+    desk.tell(SetSettlementPrice(desk.new_id(), "AAPL", "2025-11-20", 10_000))
+    assert code_of(desk.submit("b", px=10_500)) == 0
+    answer = desk.submit("c", px=10_501)
+    assert code_of(answer) == Code.PX_OUT_OF_COLLAR
+    assert "the settlement price of 2025-11-20 100" in answer.detail
+    desk.book(19_990, 20_010)
+    assert code_of(desk.submit("d", px=10_500)) == Code.PX_OUT_OF_COLLAR
+    desk.advance(5_001)
+    assert code_of(desk.submit("e", px=10_500)) == 0
+    (first, second) = [it for it in desk.journal if type(it) is OrderSubmitted]
+    assert (first.twice_mark, first.mark_seq, second.twice_mark, second.mark_seq) == (20_000, 0, 20_000, 0)
 
 
 def test_a_mark_older_than_mark_age_max_ms_is_no_reference() -> None:

@@ -175,6 +175,28 @@ def test_a_crossed_book_is_recorded_once_and_goes_on_without_a_mark() -> None:
     assert feed.take(delta(104, 104, [], [(9999, 1)])) == [*DELTA, "BOOK_CROSSED"]
 
 
+def test_a_book_crossed_for_too_long_is_stale_until_a_snapshot() -> None:
+    feed = opened(crossed_max_ns=1999)
+    assert feed.take(delta(101, 101, [(10003, 1)])) == [*DELTA, "BOOK_CROSSED"]
+    assert feed.take(delta(102, 102, [(10004, 1)])) == [*DELTA, "BOOK_CROSSED"]
+    assert feed.journal[-2].fault is BookFault.CROSSED
+    assert (feed.live.status, feed.live.last_update, mark(feed.live)) == (BookStatus.STALE, 101, None)
+    assert feed.take(delta(103, 103, [(10004, 2)])) == DELTA
+    assert feed.take(snapshot(102, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_CROSSED"]
+    assert (feed.live.status, feed.live.last_update) == (BookStatus.LIVE, 103)
+
+
+def test_the_message_that_ends_a_long_crossing_is_applied() -> None:
+    feed = opened(crossed_max_ns=1999)
+    feed.take(delta(101, 101, [(10003, 1)]))
+    assert feed.take(delta(102, 102, [(10003, 0)])) == DELTA
+    assert (feed.live.status, mark(feed.live)) == (BookStatus.LIVE, 20002)
+    feed.take(phase(TradingPhase.AUCTION))
+    feed.take(delta(103, 103, [(10003, 1)]))
+    assert feed.take(delta(104, 104, [(10003, 2)])) == DELTA
+    assert feed.live.status is BookStatus.LIVE
+
+
 def test_levels_of_one_message_can_cross_each_other() -> None:
     feed = Feed(snapshot(100))
     assert feed.take(delta(101, 101, [(11, 1)], [(10, 1)])) == [*DELTA, "BOOK_CROSSED"]

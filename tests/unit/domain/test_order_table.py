@@ -188,6 +188,7 @@ def test_a_known_fill_again_changes_nothing_and_with_other_content_is_a_conflict
     assert desk.fill("F9", 5) == []
     outcome = desk.fill("F9", 6)
     assert told(desk, outcome) == "~EXEC_ID_CONFLICT"
+    assert outcome[0].order_id == desk.x.terms.order_id  # type: ignore[index,union-attr]
     assert desk.x == before
 
 
@@ -292,3 +293,14 @@ def test_an_acknowledgement_that_says_enough_adopts_an_unknown_order() -> None:
         "V7",
     )
     assert told(desk, desk.fill("N", 50, side=Side.SELL)) == "FULL"
+
+
+def test_a_fill_that_a_bust_waited_for_overfills_nothing_and_one_that_was_corrected_up_does() -> None:
+    busted = given("LIVE", asked=False)
+    busted.bust("B", "N")
+    assert told(busted, busted.fill("N", 100)) == "LIVE"
+    assert busted.x.cum == 40
+    corrected = given("LIVE", asked=False)
+    corrected.correct("B", "N", 61, 100_000)
+    assert told(corrected, corrected.fill("N", 10)) == "FULL !OVERFILL"
+    assert corrected.x.cum == 101

@@ -259,11 +259,10 @@ class Book(msgspec.Struct, frozen=True):
 
     crossed_max_ms: Annotated[
         int,
-        planned(
-            "A book crossed for longer becomes STALE and asks for a snapshot.",
+        acts(
+            "A book crossed for longer becomes STALE at its next message, until a snapshot comes.",
             "ms",
             least=1,
-            fixed_now=True,
             outcome=True,
         ),
     ] = 1000
@@ -311,7 +310,7 @@ class Session(msgspec.Struct, frozen=True):
         ),
     ] = 30_000
     cancel_on_disconnect: Annotated[
-        bool, planned("Whether a lost session's open orders are cancelled.", fixed_now=True, outcome=True)
+        bool, acts("Whether a lost session's open orders are cancelled.", outcome=True)
     ] = False
 
 
