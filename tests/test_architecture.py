@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.cli",),
-    ("ledger.app",),
+    ("ledger.app", "ledger.parent"),
     ("ledger.ingress", "ledger.egress", "ledger.client", "ledger.feeds", "ledger.testing"),
     ("ledger.engine", "ledger.projections", "ledger.archive"),
     ("ledger.fold", "ledger.views"),

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "verify": "check a journal, offline; changes nothing",
     "config": "check, explain and adopt configurations",
     "projections": "how far each projection is; audit, rebuild, switch and roll back",
+    "engine": "run one partition as a process of its own; `serve` runs one for each",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
 }
 """Each is `app` in the module of its name."""
@@ -40,7 +41,6 @@ PLANNED: Final = (
     "journal",
     "resume",
     "keys",
-    "engine",
 )
 
 

@@ -11,11 +11,12 @@ import trio
 from cyclopts import App
 
 from ledger.app import Ledger, ready_line
-from ledger.cli.beside import children_of
+from ledger.cli.beside import children_of, engines_of
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.config import load
 from ledger.errors import Rejected
 from ledger.journal import StorageError
+from ledger.parent import Parent
 
 app = App(name="serve", help="Run a ledger: journal, doors, publications.")
 
@@ -31,8 +32,11 @@ def serve(*, config: ConfigFile = None, data: Data = None, sets: Sets = None) ->
         say(f"notice: {notice}")
     directory = data.absolute() if data is not None else loaded.data
     children = children_of(loaded.settings, directory, config, sets or ())
+    engines = engines_of(loaded.settings, directory, config, sets or ())
     try:
-        return trio.run(Ledger(loaded.settings, directory, say, children).serve, _print_ready)
+        if engines:
+            return trio.run(Parent(directory, say, engines, children).serve, print_ready)
+        return trio.run(Ledger(loaded.settings, directory, say, children).serve, print_ready)
     except (
         StorageError
     ) as error:  # at a start a disk that cannot be written is to be mended, like a wrong setting
@@ -44,7 +48,8 @@ def say(sentence: str) -> None:
     _print(sentence, sys.stderr)
 
 
-def _print_ready(about: dict[str, Any]) -> None:
+def print_ready(about: dict[str, Any]) -> None:
+    """The line that scripts wait for."""
     _print(ready_line(about), sys.stdout)
 
 

@@ -45,9 +45,9 @@ def status(
 
 def _of_running(place: Where, timeout_s: float) -> dict[str, Any] | None:
     if place.data is not None:
-        from ledger.journal import owner_of
+        from ledger.journal import writer_of
 
-        if owner_of(place.data) is None:
+        if writer_of(place.data) is None:
             return None
     try:
         with Talk(place, timeout_s) as talk:

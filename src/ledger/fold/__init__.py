@@ -8,14 +8,18 @@ once per frame. Applying a journaled event never raises: if it does, the code or
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
+from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
 from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
 __all__ = [
+    "CONTROL_FACTS",
+    "PASSED_ON",
     "BookKey",
     "ControlFold",
     "MarketFold",
     "OrderKey",
     "Outcome",
+    "PartitionsFold",
     "PositionKey",
     "TradingFold",
     "exposure_key",

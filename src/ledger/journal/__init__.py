@@ -5,7 +5,7 @@ journal/FORMAT.md. Nobody outside imports anything behind this door.
 """
 
 from ledger.journal.commit import Commit
-from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_readonly
+from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.frame import (
     FORMAT,
@@ -23,7 +23,7 @@ from ledger.journal.frame import (
     place_text,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
-from ledger.journal.ownership import Owner, owner_of
+from ledger.journal.ownership import Owner, owner_of, writer_of
 from ledger.journal.read import JournalReader
 from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
@@ -67,9 +67,11 @@ __all__ = [
     "encode_frame",
     "genesis",
     "key_of",
+    "open_partition",
     "open_readonly",
     "owner_of",
     "partition_of",
     "place_text",
     "verify",
+    "writer_of",
 ]

@@ -20,7 +20,7 @@ from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt, Refused, Unavailable
 from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, place_text
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
-from ledger.journal.ownership import owner_of
+from ledger.journal.ownership import writer_of
 from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
 from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import recover_wal
@@ -127,7 +127,7 @@ def _no_progress(done: int, total: int) -> None:
 
 
 def _verify_partitions(check: _Check, data: Path, paths: list[Path]) -> None:
-    live = owner_of(data) is not None
+    live = writer_of(data) is not None
     patterns = (f"{SEGMENTS}/*.lmdb",) if live else (f"{SEGMENTS}/*.lmdb", f"{WAL}/[01].wal")
     check.bytes_total = sum(
         file.stat().st_size for path in paths for pattern in patterns for file in path.glob(pattern)
@@ -187,7 +187,7 @@ def _verify_lone_segment(check: _Check, path: Path) -> None:
         check.found(error, path)
         return
     walk = _Walk(check, directory, origin)
-    live = owner_of(partition_path.parent.parent) is not None
+    live = writer_of(partition_path.parent.parent) is not None
     walk.segment(segment, sealed=segment.sealed(), walk_structure=segment.sealed() or not live)
     walk.report()
     check.notices.append(f"{path} was verified by itself: that other segments join it was not looked at")
@@ -247,7 +247,7 @@ class _Walk:
         try:
             found = recover_wal(self._directory, settled)
         except _FAULTS as error:
-            if owner_of(self._directory.path.parent.parent) is not None:
+            if writer_of(self._directory.path.parent.parent) is not None:
                 self._check.notices.append(f"{paths[0].parent} was not verified: an owner writes it now")
                 return
             self._check.found(error, paths[0].parent)
