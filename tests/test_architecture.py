@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.app", "ledger.parent"),
     ("ledger.ingress", "ledger.egress", "ledger.client", "ledger.feeds", "ledger.testing"),
     ("ledger.engine", "ledger.projections", "ledger.archive"),
-    ("ledger.fold", "ledger.views"),
+    ("ledger.fold", "ledger.views", "ledger.routes"),
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
     ("ledger.errors", "ledger.endpoints", "ledger.zmq_trio", "ledger.children"),

@@ -21,6 +21,11 @@ class ClientDoor:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
+    @property
+    def partitions(self) -> int:
+        """Of the ledger."""
+        return self._client.partitions
+
     # ---- trading -------------------------------------------------------------------------------------------
 
     async def send_commands(self, commands: Sequence[Any]) -> list[Any]:

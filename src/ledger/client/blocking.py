@@ -18,8 +18,9 @@ from ledger.client.dialing import Line, is_disconnect
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.waiting import Wanted
-from ledger.client.whereabouts import Whereabouts
+from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
+from ledger.routes import merged_head, partitions_asked
 from ledger.wire import Committed, FactCommitted, Page
 
 
@@ -39,8 +40,17 @@ class _BlockingDoor:
 
     def exchange(self, bodies: Sequence[Body], timeout: float) -> Parcel:
         """Send and wait until each message has its result."""
+        return self.finish(self.begin(bodies, timeout))
+
+    def begin(self, bodies: Sequence[Body], timeout: float) -> Parcel:
+        """Send what may be sent now."""
         self._notice_disconnects()
         parcel = self.conversation.put(bodies, now=time.monotonic(), timeout=timeout)
+        self._send_what_may()
+        return parcel
+
+    def finish(self, parcel: Parcel) -> Parcel:
+        """Wait until each message has its result."""
         while parcel.left:
             self._send_what_may()
             if parcel.left:  # time may just have run out
@@ -221,15 +231,12 @@ class Client:
     # ---- questions ---------------------------------------------------------------------------------------------
 
     def query(self, what: str, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Rows of what `ledger show` shows, fetched a page at a time; `limit` is the size of a page."""
+        """Rows of what `ledger show` shows, of every partition, fetched a page at a time; `limit` is a page's size."""
         limit = int(filters.pop("limit", PAGE_ROWS))
-        cursor = ""
-        while True:
-            page = self._page("query", what, filters, cursor, limit, self.options.timeout)
-            yield from (decimal_row(row) for row in page.rows)
-            cursor = page.cursor
-            if not cursor:
-                return
+        rows = self._rows(what, filters, limit)
+        if what == "head":
+            rows = iter([merged_head(list(rows))])
+        yield from map(decimal_row, rows)
 
     def head(self) -> dict[str, Any]:
         """Lineage and heads of the journals."""
@@ -258,6 +265,16 @@ class Client:
         while not wanted.reached(self.query("projections")):
             time.sleep(wanted.pause())
 
+    def _rows(self, what: str, filters: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
+        for partition in partitions_asked(what, filters, self._desk.partitions):
+            cursor, door = "", door_name("query", partition)
+            while True:
+                page = self._page(door, what, filters, cursor, limit, self.options.timeout)
+                yield from page.rows
+                cursor = page.cursor
+                if not cursor:
+                    break
+
     # ---- private -----------------------------------------------------------------------------------------------
 
     def _find(self) -> None:
@@ -270,6 +287,7 @@ class Client:
             raise NotReachable(f"no ledger answers at {self._whereabouts.shown}: {error}") from None
         if self._whereabouts.learns:
             self._whereabouts.learn(page.rows)
+        self._desk.partitions = self._whereabouts.partitions
 
     def _door(self, name: str) -> _BlockingDoor:
         door = self._doors.get(name)
@@ -294,10 +312,14 @@ class Client:
         if wanted:
             self._desk.learn(self.query("instruments"), wanted)
         outcomes: dict[int, Outcome] = {}
-        for door, (indexes, bodies) in self._desk.posts(drafts).items():
-            results = self._door(door).exchange(bodies, self.options.timeout).results
+        timeout = self.options.timeout
+        posts = self._desk.posts(drafts)
+        begun = {door: self._door(door).begin(bodies, timeout) for door, (_, bodies) in posts.items()}
+        for door, (indexes, bodies) in posts.items():
+            results = self._door(door).finish(begun[door]).results
             for index, body, result in zip(indexes, bodies, results, strict=True):
-                outcomes[index] = cast(Outcome, self._desk.outcome(body, result, door, self.options.timeout))
+                outcome = cast(Outcome, self._desk.outcome(body, result, door, timeout))
+                self._desk.note(outcomes, index, drafts[index], outcome)
         self._desk.note_defined(drafts)
         return [outcomes[index] for index in range(len(drafts))]
 

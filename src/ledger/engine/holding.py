@@ -14,8 +14,8 @@ import trio
 
 from ledger.domain.commands import COMMANDS
 from ledger.engine.following import followed_seq
-from ledger.engine.routing import decided_by_zero
 from ledger.journal import owner_of
+from ledger.routes import decided_by_zero
 from ledger.wire import Answer, Committed, TextMessage
 
 LOOK_EVERY_S: Final = 0.005

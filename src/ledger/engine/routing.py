@@ -6,30 +6,20 @@ from collections.abc import Callable
 from typing import Any, Final, final
 
 from ledger.domain.codes import Code
-from ledger.domain.commands import COMMANDS, DefineInstrument, ReplaceOrder, SubmitOrder
-from ledger.domain.control_commands import EngageKillSwitch, MassCancel, ReleaseKillSwitch, SetRiskLimit
-from ledger.domain.operator_commands import CloseCase, ConfirmRecovery, ReleaseEntity
+from ledger.domain.commands import COMMANDS, ReplaceOrder, SubmitOrder
+from ledger.domain.control_commands import SetRiskLimit
 from ledger.domain.scope import STRATEGY_SYMBOL, SYMBOL
 from ledger.engine.refusals import command_id_of, content_of, not_taken
 from ledger.journal import partition_of
+from ledger.routes import ANYWHERE, EVERYWHERE, decided_by_zero
 from ledger.wire import Answer, Refused, TextMessage
 
-EVERYWHERE: Final = frozenset((MassCancel, EngageKillSwitch, ReleaseKillSwitch, ConfirmRecovery))
-"""For each partition."""
-ANYWHERE: Final = frozenset((CloseCase, ReleaseEntity))
-"""About something of one partition, which only the sender can name."""
 _NEW_RISK: Final = frozenset((SubmitOrder, ReplaceOrder))
 RETRY_RESTRICTED_MS: Final = 500
 
 
-def decided_by_zero(kind: type) -> bool:
-    """Whether partition 0 decides such a command for all."""
-    if kind in EVERYWHERE or kind in ANYWHERE:
-        return False
-    return kind is DefineInstrument or "symbol" not in kind.__struct_fields__
-
-
 _BY_ZERO: Final = frozenset(kind for kind in COMMANDS if decided_by_zero(kind))
+_HERE: Final = frozenset(kind for kind in COMMANDS if kind.__name__ in EVERYWHERE | ANYWHERE)
 
 
 @final
@@ -46,7 +36,7 @@ class Routing:
         """The answer for an input that is not for this partition, or not now; None: take it."""
         is_text = type(item) is TextMessage
         content, kind = content_of(item), item.kind if is_text else type(item)
-        if kind in EVERYWHERE or kind in ANYWHERE:
+        if kind in _HERE:
             return None
         if kind in _BY_ZERO:
             if self._number:

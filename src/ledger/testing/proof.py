@@ -14,7 +14,8 @@ from typing import Any, final
 from msgspec import Struct
 
 from ledger.codec import decode_events
-from ledger.journal import JournalReader
+from ledger.fold import CONTROL_FACTS
+from ledger.journal import JournalReader, open_readonly
 from ledger.testing.simulation import TradingDoor
 
 Sign = bytes | tuple[str, int, int]
@@ -71,9 +72,13 @@ class Found(Struct, frozen=True):
 def look_up(data: Path, acknowledged: set[Sign]) -> Found:
     """Read the trading journal of a ledger that has stopped, and count. Raises Corrupt."""
     counted: Counter[Sign] = Counter()
-    with JournalReader(data, "trading", 0) as reader:
-        for frame in reader.frames():
-            counted.update(filter(None, map(sign_of, decode_events(frame.payload))))
+    for partition in range(open_readonly(data).partitions):
+        with JournalReader(data, "trading", partition) as reader:
+            for frame in reader.frames():
+                events = decode_events(frame.payload)
+                if partition:  # copies of what partition 0 has decided
+                    events = [event for event in events if type(event) not in CONTROL_FACTS]
+                counted.update(filter(None, map(sign_of, events)))
     lost = sum(1 for sign in acknowledged if not counted[sign])
     doubled = sum(1 for sign in acknowledged if counted[sign] > 1)
     return Found(lost, doubled)

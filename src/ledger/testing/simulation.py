@@ -73,6 +73,7 @@ async def simulate(
     new_id: Callable[[], bytes],
     rate: float = 0.0,
     nasty: bool = False,
+    partitions: int = 1,
     progress: Progress = lambda _orders, _acknowledged: None,
 ) -> Simulated:
     """Drive `orders` new orders at `rate` a second (0: as fast as it goes) and compare at the end.
@@ -80,7 +81,7 @@ async def simulate(
     A `nasty` venue repeats, reorders, holds back, takes back and contradicts itself (see `Venue`); the end must be
     exact all the same, with every anomaly that was due. `run` makes the ids of this run its own; `new_id` gives command ids.
     """
-    simulation = _Simulation(door, seed, run, new_id, nasty)
+    simulation = _Simulation(door, seed, run, new_id, nasty, partitions)
     began = trio.current_time()
     await simulation.define()
     await simulation.trade(orders, rate, progress)
@@ -91,7 +92,13 @@ async def simulate(
 @final
 class _Simulation:
     def __init__(
-        self, door: TradingDoor, seed: int, run: str, new_id: Callable[[], bytes], nasty: bool
+        self,
+        door: TradingDoor,
+        seed: int,
+        run: str,
+        new_id: Callable[[], bytes],
+        nasty: bool,
+        partitions: int,
     ) -> None:
         self._door = door
         self._seed = seed
@@ -107,6 +114,7 @@ class _Simulation:
             {each.symbol: (each.lot, each.around) for each in INSTRUMENTS},
             nasty=nasty,
             claimants=self._strategies.names,
+            partitions=partitions,
         )
         self._watch = AnomalyWatch(door, run) if nasty else None
         self._commands = self._acknowledged = self._rejected = self._resent = 0
