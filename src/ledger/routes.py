@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
 from ledger.journal import partition_of
 
 Row = dict[str, Any]
@@ -42,7 +44,7 @@ _SUMMED: Final = (
 )
 
 
-def decided_by_zero(kind: type) -> bool:
+def decided_by_zero(kind: type[Struct]) -> bool:
     """Whether partition 0 decides such a command for all."""
     name = kind.__name__
     if name in EVERYWHERE or name in ANYWHERE:

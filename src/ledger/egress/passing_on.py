@@ -77,7 +77,7 @@ class PassingOn:
                 await socket.send_multipart([encode_messages(commands)])
                 (frames, *_) = await socket.recv_many()
                 answers = decode_answers(frames[-1])
-                return tuple(it.command_id for it in answers if type(it) in (Committed, Rejected))
+                return tuple(it.command_id for it in answers if isinstance(it, (Committed, Rejected)))
         finally:
             socket.close()
         return ()

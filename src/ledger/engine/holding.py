@@ -14,9 +14,10 @@ import trio
 
 from ledger.domain.commands import COMMANDS
 from ledger.engine.following import followed_seq
+from ledger.engine.refusals import kind_of
 from ledger.journal import owner_of
 from ledger.routes import decided_by_zero
-from ledger.wire import Answer, Committed, TextMessage
+from ledger.wire import Answer, Committed
 
 LOOK_EVERY_S: Final = 0.005
 Reply = Callable[[list[Answer]], None]
@@ -36,8 +37,7 @@ class Holding:
 
     def reply_of(self, inputs: Sequence[Any], reply: Reply) -> Reply:
         """How to answer these inputs, once their turns are durable."""
-        kinds = (item.kind if type(item) is TextMessage else type(item) for item in inputs)
-        if not any(kind in _HELD for kind in kinds):
+        if not any(kind_of(item) in _HELD for item in inputs):
             return reply
 
         def hold(answers: list[Answer]) -> None:

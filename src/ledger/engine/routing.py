@@ -9,7 +9,7 @@ from ledger.domain.codes import Code
 from ledger.domain.commands import COMMANDS, ReplaceOrder, SubmitOrder
 from ledger.domain.control_commands import SetRiskLimit
 from ledger.domain.scope import STRATEGY_SYMBOL, SYMBOL
-from ledger.engine.refusals import command_id_of, content_of, not_taken
+from ledger.engine.refusals import command_id_of, content_of, kind_of, not_taken
 from ledger.journal import partition_of
 from ledger.routes import ANYWHERE, EVERYWHERE, decided_by_zero
 from ledger.wire import Answer, Refused, TextMessage
@@ -35,7 +35,7 @@ class Routing:
     def refusal(self, item: Any, restricted: str) -> Answer | None:
         """The answer for an input that is not for this partition, or not now; None: take it."""
         is_text = type(item) is TextMessage
-        content, kind = content_of(item), item.kind if is_text else type(item)
+        content, kind = content_of(item), kind_of(item)
         if kind in _HERE:
             return None
         if kind in _BY_ZERO:
