@@ -158,11 +158,7 @@ class Ledger:
             position_row=position_row,
             publish_format=doors.publish_format,
         )
-        reserve = Reserve(
-            directory.path if self._own is None else directory.path / "trading" / str(self._own),
-            self._settings.journal.reserve_bytes,
-            on_space_low=self._tell_space_low,
-        )
+        reserve = self._reserve(directory)
         reserve.open()
         engine = Engine(
             directory, self._number, engine_settings(self._settings), publisher=publisher, reserve=reserve
@@ -193,15 +189,7 @@ class Ledger:
                 self._announce(directory, engine, on_ready)
                 nursery.start_soon(run_children, self._children)
                 await self._stop.wait()
-                with trio.move_on_after(DRAIN_S):
-                    for door in serving:
-                        door.stop_taking()
-                    engine.stop()
-                    await engine.wait_ended()
-                    with suppress(StorageError):
-                        await engine.wait_durable()
-                    for door in serving:
-                        await door.wait_delivered()
+                await self._drain(engine, serving)
                 nursery.cancel_scope.cancel()
         finally:
             heads = engine.close()
@@ -218,6 +206,22 @@ class Ledger:
     async def _tell_failure(self, engine: Engine) -> None:
         await engine.wait_failed()
         self._say(f"READ ONLY: {engine.failed}")
+
+    async def _drain(self, engine: Engine, serving: Sequence[Any]) -> None:
+        """Take nothing more; decide, sync and answer what was taken, for DRAIN_S at most."""
+        with trio.move_on_after(DRAIN_S):
+            for door in serving:
+                door.stop_taking()
+            engine.stop()
+            await engine.wait_ended()
+            with suppress(StorageError):
+                await engine.wait_durable()
+            for door in serving:
+                await door.wait_delivered()
+
+    def _reserve(self, directory: DataDirectory) -> Reserve:
+        path = directory.path if self._own is None else directory.path / "trading" / str(self._own)
+        return Reserve(path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low)
 
     async def _join(self, nursery: trio.Nursery, engine: Engine) -> None:
         """Take part among other partitions: follow partition 0, and tell it what it should pass on."""

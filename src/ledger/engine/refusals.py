@@ -45,6 +45,6 @@ def not_taken(item: Any, code: Code, detail: str, retry_after_ms: int) -> Answer
     return Refused(command_id_of(content), int(code), detail, retry_after_ms)
 
 
-def kind_of(item: Any) -> type:
+def kind_of(item: object) -> type:
     """What type of message it is, whether it came as text or packed."""
     return item.kind if isinstance(item, TextMessage) else type(item)
