@@ -166,4 +166,4 @@ def _cancels(data: Path, partition: int) -> list[str]:
 
 
 def _completed(data: Path, partition: int) -> bool:
-    return any(type(event) is MassCancelCompleted for event in _newest(data, partition))
+    return any(type(event) is MassCancelCompleted for event in events_of(data, partition, wal=False))
