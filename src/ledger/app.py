@@ -169,6 +169,7 @@ class Ledger:
         # What recovery built lives for long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        stream = self._stream_of(engine, directory.lineage)
         engine.endpoints = {name: endpoint for name, (_, endpoint) in {**bound, **published}.items()}
         try:
             async with trio.open_nursery() as nursery:
@@ -179,12 +180,7 @@ class Ledger:
                 if self._own is not None:
                     nursery.start_soon(self._stop_with_parent)
                     await self._join(nursery, engine)
-                serving = [
-                    await nursery.start(
-                        functools.partial(ingress.serve_door, batch_max=doors.batch_max), socket, name, engine
-                    )
-                    for name, (socket, _) in bound.items()
-                ]
+                serving = await self._open_doors(nursery, bound, engine, stream)
                 engine.projections = functools.partial(status_rows, self._data)
                 self._announce(directory, engine, on_ready)
                 nursery.start_soon(run_children, self._children)
@@ -197,6 +193,26 @@ class Ledger:
             f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
         )
         return heads
+
+    async def _open_doors(
+        self, nursery: trio.Nursery, bound: dict[str, Any], engine: Engine, stream: egress.Stream
+    ) -> list[ingress.Door]:
+        await nursery.start(stream.run)
+        serve = functools.partial(ingress.serve_door, batch_max=self._settings.doors.batch_max)
+        behind: dict[str, Any] = dict.fromkeys(bound, engine) | {"stream": stream}
+        return [await nursery.start(serve, socket, name, behind[name]) for name, (socket, _) in bound.items()]
+
+    def _stream_of(self, engine: Engine, lineage: str) -> egress.Stream:
+        """What answers the stream door: told each frame once it is durable."""
+        stream = egress.Stream(
+            self._data,
+            lineage,
+            self._number,
+            lambda: engine.open_trading.durable_seq,
+            lambda: engine.partition.trading.instruments.states,
+        )
+        engine.stream = stream.took
+        return stream
 
     def _tell_space_low(self, free_bytes: int) -> None:
         self._say(

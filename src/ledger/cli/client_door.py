@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, final
 
 from ledger.cli.options import Where
-from ledger.client import AsyncClient, InDoubtError, NotReachable, RefusedError, RejectedError, open_client
-from ledger.wire import Committed, FactCommitted, Refused, Rejected, parse_place
+from ledger.client import (
+    AsyncClient,
+    InDoubtError,
+    NotReachable,
+    RefusedError,
+    RejectedError,
+    Subscription,
+    open_client,
+)
+from ledger.wire import Committed, FactCommitted, Refused, Rejected, parse_place, show_place
 
 PATIENCE_S: Final = 120.0
 """How long a batch may stay without an answer: long enough for a ledger to be killed and to recover."""
@@ -20,6 +28,7 @@ class ClientDoor:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        self._outward: dict[str, dict[int, Subscription]] = {}
 
     @property
     def partitions(self) -> int:
@@ -38,6 +47,22 @@ class ClientDoor:
             if isinstance(outcome, Exception):
                 raise outcome
         return list(outcomes)
+
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
+        """The outward streams since the last call, up to event `through[partition]` of each; the first call begins."""
+        if exchange not in self._outward:
+            readings: dict[int, Subscription] = {}
+            for part in (await self._client.head())["journals"]["trading"]:
+                journal, partition, seq = parse_place(part["head"])
+                begin = show_place(journal, partition, seq + 1)
+                readings[partition] = Subscription(begin, exchange=exchange, outward=True)
+            self._outward[exchange] = readings
+        found: list[dict[str, Any]] = []
+        for partition, seq in through.items():
+            reading = self._outward[exchange][partition]
+            while reading.next_seq <= seq:
+                found += await self._client.fetch(reading)
+        return found
 
     async def rows(self, what: str, **filters: str) -> list[dict[str, Any]]:
         return [row async for row in self._client.query(what, **filters)]

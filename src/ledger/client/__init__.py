@@ -12,6 +12,7 @@ from ledger.client.blocking import Client, connect
 from ledger.client.conversation import ConversationStatistics
 from ledger.client.desk import Message, Options, Outcome, new_command_id
 from ledger.client.errors import InDoubtError, NotReachable, RefusedError, RejectedError
+from ledger.client.subscription import Subscription
 
 __all__ = [
     "AsyncClient",
@@ -24,6 +25,7 @@ __all__ = [
     "Outcome",
     "RefusedError",
     "RejectedError",
+    "Subscription",
     "connect",
     "new_command_id",
     "open_client",

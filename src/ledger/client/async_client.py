@@ -22,11 +22,12 @@ from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, conve
 from ledger.client.dialing import Line, is_disconnect
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
+from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
 from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
 from ledger.routes import merged_head, partitions_asked
-from ledger.wire import Committed, FactCommitted, Page
+from ledger.wire import Committed, FactCommitted, Page, parse_place
 from ledger.zmq_trio import TrioSocket
 
 
@@ -265,14 +266,50 @@ class AsyncClient:
         """One book, of the primary exchange unless another is named; None if there is none."""
         return await self._first("book", {"symbol": symbol, "exchange": exchange, "depth": depth})
 
-    async def wait_for(self, place: str | Committed, projection: str, *, timeout: float = 10.0) -> None:
-        """Return once a projection has everything up to that place, so that it shows one's own write.
+    async def wait_for(self, place: str | Committed, projection: str = "", *, timeout: float = 10.0) -> None:
+        """Return once the ledger, or a projection of it, has everything up to that place.
 
-        Raises NotReachable after `timeout` seconds; RefusedError, NotReachable as every question.
+        Without a projection: it is durable. With one: it shows one's own write. Raises NotReachable after `timeout`
+        seconds; RefusedError, NotReachable as every question.
         """
         wanted = Wanted(place, projection, timeout, trio.current_time)
-        while not wanted.reached([row async for row in self.query("projections")]):
+        while not wanted.reached([row async for row in self.query(wanted.question)]):
             await trio.sleep(wanted.pause())
+
+    # ---- stream ------------------------------------------------------------------------------------------------
+
+    async def subscribe(self, from_place: str = "", **options: Any) -> AsyncGenerator[dict[str, Any]]:
+        """Every durable event from a place on, in order, each once: first from the journal, then live; without end.
+
+        `options` are those of `Subscription`. Rows have `place`, `seq`, `type`, `recorded_at_ns` and the event's own
+        fields, numbers as Decimal. Over a restart of the ledger it goes on; raises NotReachable when none comes back.
+        """
+        subscription = Subscription(from_place, **options)
+        while True:
+            for row in await self.fetch(subscription):
+                yield row
+
+    async def fetch(self, subscription: Subscription) -> list[dict[str, Any]]:
+        """The next page of a subscription, after a short wait perhaps empty."""
+        page = await self._page(
+            door_name("stream", subscription.partition), *subscription.question(), self.options.timeout
+        )
+        return list(subscription.took(page))
+
+    async def acknowledge(self, name: str, place: str) -> None:
+        """Store that the consumer `name` has dealt with everything up to `place`; durable when it returns."""
+        await self._page(
+            door_name("stream", parse_place(place)[1]),
+            "acknowledge",
+            {"consumer": name, "place": place},
+            "",
+            1,
+            self.options.timeout,
+        )
+
+    async def consumers(self) -> list[dict[str, Any]]:
+        """Named consumers of the stream, and how far each has come."""
+        return (await self._page("stream", "consumers", {}, "", EVENTS, self.options.timeout)).rows
 
     # ---- private -----------------------------------------------------------------------------------------------
 

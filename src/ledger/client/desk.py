@@ -58,7 +58,7 @@ def new_command_id() -> bytes:
 
 def conversation(options: Options, door: str) -> Conversation:
     """A new conversation with a door: questions go one by one, since each answer may be large."""
-    query = door.startswith("query")
+    query = door.startswith(("query", "stream"))
     return Conversation(
         batch_max=1 if query else options.batch_max,
         window=4 if query else options.window,

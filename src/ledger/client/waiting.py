@@ -1,4 +1,4 @@
-"""Reading one's own write: when a projection shows what was committed at a place."""
+"""Reading one's own write: when the ledger, or a projection, shows what was committed at a place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL_S: Final = 0.02
 
 @final
 class Wanted:
-    """A place that a projection must reach before a deadline."""
+    """A place that the journal, or a projection, must reach before a deadline."""
 
     def __init__(
         self, place: str | Committed, projection: str, timeout: float, clock: Callable[[], float]
@@ -27,10 +27,14 @@ class Wanted:
         self._timeout = timeout
         self._clock = clock
         self._end = clock() + timeout
-        self._why = "it does not run beside this ledger"
+        self._why = "it does not run beside this ledger" if projection else "it is not durable yet"
+        self.question = "projections" if projection else "head"
+        """What to ask for."""
 
     def reached(self, rows: Iterable[dict[str, Any]]) -> bool:
-        """Whether the rows of a query for `projections` say so. Raises NotReachable at the deadline."""
+        """Whether the rows that answer `question` say so. Raises NotReachable at the deadline."""
+        if not self._projection:
+            return self._is_durable(rows) or self._not_yet()
         for row in rows:
             if (row["projection"], row["partition"], row["journal"]) != (
                 self._projection,
@@ -41,11 +45,21 @@ class Wanted:
             if row["seq"] >= self._seq:
                 return True
             self._why = f"it is at {row['seq']} ({row['state']}{': ' + row['error'] if row['error'] else ''})"
+        return self._not_yet()
+
+    def _is_durable(self, rows: Iterable[dict[str, Any]]) -> bool:
+        heads = [each for row in rows for each in row["journals"][self._journal]]
+        return any(
+            each["partition"] == self._partition and parse_place(each["head"])[2] >= self._seq
+            for each in heads
+        )
+
+    def _not_yet(self) -> bool:
         if self._clock() >= self._end:
             raise NotReachable(
-                f"{self._projection} did not reach {self._journal}/{self._partition}:{self._seq}"
+                f"{self._projection or 'the journal'} did not reach {self._journal}/{self._partition}:{self._seq}"
                 f" in {self._timeout:g} s: {self._why}",
-                "ledger projections status",
+                "ledger projections status" if self._projection else "ledger status",
             )
         return False
 

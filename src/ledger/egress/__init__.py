@@ -1,6 +1,17 @@
-"""Publications: durable events and the newest positions and market data, to whoever subscribes."""
+"""What leaves: publications to whoever subscribes, and the stream, which loses nothing, to whoever asks."""
 
+from ledger.egress.consumers import Consumer, Consumers
 from ledger.egress.passing_on import PassingOn
 from ledger.egress.publisher import Publisher, PublisherStatistics, bind_publishers
+from ledger.egress.stream import Stream, StreamStatistics
 
-__all__ = ["PassingOn", "Publisher", "PublisherStatistics", "bind_publishers"]
+__all__ = [
+    "Consumer",
+    "Consumers",
+    "PassingOn",
+    "Publisher",
+    "PublisherStatistics",
+    "Stream",
+    "StreamStatistics",
+    "bind_publishers",
+]

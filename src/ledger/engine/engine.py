@@ -85,7 +85,9 @@ class Engine:
         self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
-        self._sent: dict[str, deque[tuple[int, list[Any], list[tuple[int, PositionState]]]]] = {}
+        self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
+        """Told each trading frame once it is durable: (first seq, recorded_at_ns, events)."""
+        self._sent: dict[str, deque[tuple[int, int, list[Any], list[tuple[int, PositionState]]]]] = {}
         self._failed: Exception | None = None
         self._stopped = trio.Event()
         self._ended = trio.Event()
@@ -277,7 +279,7 @@ class Engine:
         if self._publisher is None:
             return
         if is_trading:
-            self._sent["trading"].append((draft.first_seq, events, positions))
+            self._sent["trading"].append((draft.first_seq, draft.recorded_at_ns, events, positions))
         else:  # market data leaves at once
             self._publish(journal, draft.first_seq, events, [])
 
@@ -288,7 +290,10 @@ class Engine:
         if self._publisher is not None and journal is self.open_trading:
             sent = self._sent["trading"]
             while sent and sent[0][0] <= head.seq:
-                self._publish(journal, *sent.popleft())
+                first_seq, recorded_at_ns, events, positions = sent.popleft()
+                self._publish(journal, first_seq, events, positions)
+                if self.stream is not None:
+                    self.stream(first_seq, recorded_at_ns, events)
         if self._failed is None:
             self._after_batch()
             if not (self.open_trading.full or self.open_market.full):

@@ -1,7 +1,7 @@
 """A door: messages of many clients in, one decode each, to the engine; its answers back to the client that asked.
 
 A door understands nothing but the form of a message. A client is a DEALER (one frame a message) or a REQ (an empty
-frame before it). All four doors are the same code under another name. Nothing that a client sends or omits stops a
+frame before it). All doors are the same code under another name. Nothing that a client sends or omits stops a
 door: bytes that cannot be read are an input like any other, which the engine answers with MALFORMED.
 """
 
@@ -23,13 +23,14 @@ from ledger.ingress.answers import Answers, AnswersStatistics
 from ledger.wire import Answer, Batch, Malformed, Refused, TextMessage, decode_batch, encode_answers
 from ledger.zmq_trio import TrioSocket, limited
 
-DOORS: Final = ("commands", "reports", "market", "query")
+DOORS: Final = ("commands", "reports", "market", "stream", "query")
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """A client that sends a larger message is disconnected."""
 REQUESTS_HWM: Final = 1000
 """Messages kept for and from one client inside ZeroMQ."""
 PAGES_HWM: Final = 16
-"""The same at the query door, whose answers may be megabytes."""
+"""The same at the doors in PAGED, whose answers may be megabytes."""
+PAGED: Final = ("query", "stream")
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 CLIENT_ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 ENVELOPE_MAX: Final = 3
@@ -80,7 +81,7 @@ def bind_doors(
     bound: dict[str, tuple[zmq.Socket[bytes], str]] = {}
     try:
         for name in names:
-            hwm = PAGES_HWM if name == "query" else REQUESTS_HWM
+            hwm = PAGES_HWM if name in PAGED else REQUESTS_HWM
             socket = limited(context, zmq.ROUTER, hwm=hwm, message_bytes_max=message_bytes_max)
             bound[name] = (socket, "")
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)

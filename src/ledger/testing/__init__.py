@@ -2,8 +2,9 @@
 
 from ledger.testing.books import Books, Told
 from ledger.testing.child import Child
+from ledger.testing.instructions import Instruction, instruction_of
 from ledger.testing.proof import Found, Recorder, look_up
-from ledger.testing.simulation import Simulated, TradingDoor, run_name, simulate
+from ledger.testing.simulation import OutwardDoor, Simulated, TradingDoor, run_name, simulate
 from ledger.testing.strategies import INSTRUMENTS, Market, Strategies
 from ledger.testing.venue import Venue
 
@@ -12,13 +13,16 @@ __all__ = [
     "Books",
     "Child",
     "Found",
+    "Instruction",
     "Market",
+    "OutwardDoor",
     "Recorder",
     "Simulated",
     "Strategies",
     "Told",
     "TradingDoor",
     "Venue",
+    "instruction_of",
     "look_up",
     "run_name",
     "simulate",

@@ -7,7 +7,7 @@ its first frame, without the engine, and each answer's record is looked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from ledger.codec import decode_events
 from ledger.fold import CONTROL_FACTS
 from ledger.journal import JournalReader, open_readonly
-from ledger.testing.simulation import TradingDoor
+from ledger.testing.simulation import OutwardDoor, TradingDoor
 
 Sign = bytes | tuple[str, int, int]
 """What names an input: the command_id of a command; source, source_epoch and source_seq of a fact."""
@@ -55,6 +55,11 @@ class Recorder:
                 self.acknowledged.add((fact.source, fact.source_epoch, fact.source_seq))
         self._on_answer(len(self.acknowledged))
         return answers
+
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
+        """Pass the outward stream on; a door without one has none."""
+        assert isinstance(self._door, OutwardDoor), "the recorded door has no outward stream"
+        return await self._door.outward(exchange, through)
 
     async def rows(self, what: str, **filters: str) -> list[dict[str, Any]]:
         """Pass a question on."""

@@ -1,16 +1,16 @@
 """One seeded run of strategies and a venue against a ledger, and the comparison at its end.
 
-Each round the strategies send a batch of commands; what the ledger acknowledged reaches the venue, whose facts go
-back through the report door. Some commands and facts are sent a second time on purpose: the answers must be the
+Each round the strategies send a batch of commands; what the ledger acknowledged reaches the venue by the outward
+stream, as it reaches a gateway, and the venue's facts go back through the report door. Some commands and facts are sent a second time on purpose: the answers must be the
 first ones. The ledger may be killed and started again meanwhile, as long as the door resends what has no answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 import trio
 from msgspec import Struct
@@ -19,6 +19,7 @@ from ledger.domain.commands import DefineInstrument, DefineStrategy
 from ledger.domain.facts import OrderReport
 from ledger.testing.anomaly_watch import AnomalyWatch
 from ledger.testing.books import Books
+from ledger.testing.instructions import Instruction, instruction_of
 from ledger.testing.shared_positions import SHARED, compare_shared
 from ledger.testing.strategies import EXCHANGE, INSTRUMENTS, Intent, Strategies
 from ledger.testing.venue import Venue
@@ -38,6 +39,15 @@ class TradingDoor(Protocol):
     async def send_facts(self, facts: Sequence[Any]) -> list[Any]: ...
 
     async def rows(self, what: str, **filters: str) -> list[dict[str, Any]]: ...
+
+
+@runtime_checkable
+class OutwardDoor(Protocol):
+    """A ledger whose outward stream can be read, as a venue's gateway reads it."""
+
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
+        """Rows of the outward streams since the last call, up to event `through[partition]` at least."""
+        ...
 
 
 @final
@@ -117,6 +127,8 @@ class _Simulation:
             partitions=partitions,
         )
         self._watch = AnomalyWatch(door, run) if nasty else None
+        self._due: dict[bytes, Instruction] = {}
+        """Acknowledged, not yet seen in the outward stream."""
         self._commands = self._acknowledged = self._rejected = self._resent = 0
         self._mismatches: list[str] = []
 
@@ -124,6 +136,8 @@ class _Simulation:
         """Define what the run needs and the ledger lacks."""
         if self._watch is not None:
             await self._watch.begin()
+        if isinstance(self._door, OutwardDoor):
+            await self._door.outward(EXCHANGE, {})
         known = {row["symbol"] for row in await self._door.rows("instruments")}
         commands: list[Any] = [
             DefineInstrument(
@@ -163,10 +177,35 @@ class _Simulation:
         self._commands += len(intents)
         for intent, answer in zip(intents, answers, strict=True):
             self._answered(intent, answer)
+        await self._instruct(answers)
         await self._repeat_commands(intents, answers)
         facts = self._venue.facts(trades=orders // 2)
         await self._report(facts)
         await self._repeat_facts(facts)
+
+    async def _instruct(self, answers: list[Any]) -> None:
+        """Give the venue what the outward stream tells its gateway; every acknowledged command must be there once."""
+        if not isinstance(self._door, OutwardDoor):
+            return
+        through: dict[int, int] = {}
+        for answer in answers:
+            if type(answer) is Committed:
+                through[answer.partition] = max(answer.seq, through.get(answer.partition, 0))
+        for row in await self._door.outward(EXCHANGE, through):
+            instruction = instruction_of(row, self._scales)
+            if instruction is None or not instruction.client_order_id.startswith(f"{self._run}-"):
+                continue  # another run's, or a question about an order
+            if self._due.pop(instruction.command_id, None) is None:
+                self._differs(
+                    f"{type(instruction).__name__} {instruction.client_order_id} went out unasked or twice"
+                )
+            else:
+                self._venue.take(instruction)
+        for command in self._due.values():
+            self._differs(
+                f"{type(command).__name__} {command.client_order_id} was acknowledged and never went out"
+            )
+        self._due.clear()
 
     async def _report(self, facts: list[OrderReport]) -> None:
         for batch in _without_repeats(facts):
@@ -184,7 +223,10 @@ class _Simulation:
                 self._differs(f"{name}: acknowledged, should have been refused with {intent.expected}")
             else:
                 self._books.commanded(command)
-                self._venue.take(command)
+                if isinstance(self._door, OutwardDoor):
+                    self._due[command.command_id] = command
+                else:
+                    self._venue.take(command)
         else:
             code = getattr(answer, "code", 0)
             self._rejected += type(answer) is Rejected

@@ -73,6 +73,7 @@ _DOORS: Final = {
     "reports": _Door("reports", (*ORDER_REPORTS, Query), OrderReport | Query),
     "market": _Door("market", (*MARKET_DATA, Query), MarketData | Query),
     "query": _Door("query", (Query,), Query),
+    "stream": _Door("query", (Query,), Query),
 }
 """A Query is taken at every door, so that a client which knows one of them can ask where the others are."""
 _HOME: Final = {kind.__name__: door.name for door in _DOORS.values() for kind in door.kinds}
@@ -236,7 +237,7 @@ def _decode_packed(payload: bytes, door: str) -> list[Any]:
 
 
 def decode_batch(payload: bytes, door: str, *, batch_max: int) -> Batch:
-    """The inputs of one message at a door ("commands", "reports", "market" or "query"); never raises.
+    """The inputs of one message at a door ("commands", "reports", "market", "query" or "stream"); never raises.
 
     What cannot be decoded becomes a Malformed in its place. A batch of more than `batch_max` is refused whole.
     """
