@@ -14,10 +14,10 @@ SRC = ROOT / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.cli",),
-    ("ledger.app",),
+    ("ledger.app", "ledger.parent"),
     ("ledger.ingress", "ledger.egress", "ledger.client", "ledger.feeds", "ledger.testing"),
     ("ledger.engine", "ledger.projections", "ledger.archive"),
-    ("ledger.fold", "ledger.views", "ledger.closing"),
+    ("ledger.fold", "ledger.views", "ledger.closing", "ledger.routes"),
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
     (

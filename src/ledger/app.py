@@ -19,16 +19,17 @@ import trio
 import zmq
 
 from ledger import egress, ingress
-from ledger.children import Child, ChildSpec, run_children
+from ledger.children import Child, ChildSpec, is_child, run_children, wait_parent_gone
 from ledger.closing import left_open
 from ledger.config import Settings
 from ledger.domain.context import OrderRules
 from ledger.domain.timers import TimeRules
-from ledger.endpoints import write_endpoints
+from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
 from ledger.engine import Engine, EngineSettings
 from ledger.engine.birth import risk_at_birth
 from ledger.engine.collecting import collect_rarely
-from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open
+from ledger.errors import Rejected
+from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
 from ledger.keys import KeyPair, read_pair, server_lock
 from ledger.projections.status import status_rows
 from ledger.stop_signals import remembered_stops
@@ -36,6 +37,8 @@ from ledger.views import position_row
 
 DRAIN_S: Final = 4.0
 """How long a stop may take to decide, sync and answer what was taken; a supervisor gives 5 s."""
+TAKE_OVER_S: Final = 10.0
+"""How long a partition's process waits for the one before it, whose parent has gone, to end."""
 Say = Callable[[str], None]
 _Bound = dict[str, tuple[zmq.Socket[bytes], str]]
 """Name to socket and endpoint."""
@@ -85,9 +88,22 @@ def time_rules(settings: Settings) -> TimeRules:
 class Ledger:
     """One process with one partition, its doors and its publications."""
 
-    def __init__(self, settings: Settings, data: Path, say: Say, children: Sequence[ChildSpec] = ()) -> None:
-        """`children`: processes to keep beside the engine, once it takes commands."""
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path,
+        say: Say,
+        children: Sequence[ChildSpec] = (),
+        *,
+        partition: int | None = None,
+    ) -> None:
+        """`children`: processes to keep beside the engine, once it takes commands.
+
+        `partition`: the one of several that this process runs; None: it owns the whole directory, with one.
+        """
         self._settings = settings
+        self._own = partition
+        self._number = partition or 0
         self._data = data
         self._say = say
         """Where sentences for people go (standard error)."""
@@ -121,7 +137,7 @@ class Ledger:
         # Ports before a directory is made, which a start that is refused would leave behind; but an existing one is
         # owned first: that another ledger runs on it says more than that its ports are taken.
         opened = None if self._data.exists() else self._bind()
-        directory = create_or_open(self._data, partitions=self._settings.engine.partitions)
+        directory = self._open()
         heads = None
         try:
             heads = await self._serve_beside_children(
@@ -130,6 +146,20 @@ class Ledger:
         finally:
             directory.close(heads)
         return 0 if heads is not None else 1
+
+    def _open(self) -> DataDirectory:
+        partitions = self._settings.engine.partitions
+        if self._own is None:
+            return create_or_open(self._data, partitions=partitions)
+        if partitions > 1 and risk_at_birth(self._settings) is not None:
+            raise Rejected(
+                "the risk section limits the whole firm, which needs engine.partitions: 1",
+                "leave it out, and limit each symbol: ledger limits set --symbol",
+            )
+        wait_s = TAKE_OVER_S if is_child() else 0.0
+        return open_partition(
+            self._data, self._own, partitions=partitions, is_child=is_child(), wait_s=wait_s
+        )
 
     async def _serve_beside_children(
         self,
@@ -166,6 +196,7 @@ class Ledger:
             self._context,
             host=doors.host,
             base_port=doors.base_port,
+            partition=self._number,
             message_bytes_max=doors.message_bytes_max,
             lock=lock,
         )
@@ -173,6 +204,7 @@ class Ledger:
             self._context,
             host=doors.host,
             base_port=doors.base_port,
+            partition=self._number,
             order_events_hwm=doors.order_events_hwm,
             market_data_hwm=doors.market_data_hwm,
             lock=lock,
@@ -193,15 +225,15 @@ class Ledger:
         publisher = egress.Publisher(
             published["order_events_pub"][0],
             published["market_data_pub"][0],
-            partition=0,
+            partition=self._number,
             position_row=position_row,
             publish_format=doors.publish_format,
         )
-        reserve = Reserve(
-            directory.path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low
-        )
+        reserve = self._reserve(directory)
         reserve.open()
-        engine = Engine(directory, 0, engine_settings(self._settings), publisher=publisher, reserve=reserve)
+        engine = Engine(
+            directory, self._number, engine_settings(self._settings), publisher=publisher, reserve=reserve
+        )
         engine.open(trio.lowlevel.current_trio_token())
         for torn in engine.torn_ends:
             self._say(torn)
@@ -216,6 +248,9 @@ class Ledger:
                 await nursery.start(engine.run)
                 nursery.start_soon(self._tell_failure, engine)
                 await nursery.start(publisher.run)
+                if self._own is not None:
+                    nursery.start_soon(self._stop_with_parent)
+                    await self._join(nursery, engine)
                 serving = await self._open_doors(nursery, bound, engine, stream)
                 await self._serve_command_sub(nursery, engine, published)
                 engine.projections = functools.partial(status_rows, self._data)
@@ -269,7 +304,7 @@ class Ledger:
         stream = egress.Stream(
             self._data,
             lineage,
-            0,
+            self._number,
             lambda: engine.open_trading.durable_seq,
             lambda: engine.partition.trading.instruments.states,
         )
@@ -301,6 +336,31 @@ class Ledger:
         for line in left_open(engine.partition.views.rows("orders", {"open": "true"})):
             self._say(line)
 
+    def _reserve(self, directory: DataDirectory) -> Reserve:
+        path = directory.path if self._own is None else directory.path / "trading" / str(self._own)
+        return Reserve(path, self._settings.journal.reserve_bytes, on_space_low=self._tell_space_low)
+
+    async def _join(self, nursery: trio.Nursery, engine: Engine) -> None:
+        """Take part among other partitions: follow partition 0, and tell it what it should pass on."""
+        engine.neighbours = functools.partial(
+            _neighbours, self._data, self._number, engine.directory.partitions
+        )
+        if self._number == 0:
+            return
+        following = engine.following()
+        await nursery.start(following.run)
+        if engine.partition.restricted:
+            self._say(f"partition {self._number}: {engine.partition.restricted}")
+        passing = egress.PassingOn(
+            self._data, self._context, lambda: engine.partition.trading, following.confirmed
+        )
+        nursery.start_soon(passing.run)
+
+    async def _stop_with_parent(self) -> None:
+        await wait_parent_gone()
+        self._say(f"partition {self._number}: the ledger that started it has gone, stopping")
+        self.stop()
+
     async def _watch_signals(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
@@ -313,7 +373,9 @@ class Ledger:
     ) -> None:
         directory.announce(engine.endpoints["commands"])
         server_key = "" if self._pair is None else self._pair.public
-        write_endpoints(self._data, directory.lineage, engine.endpoints, server_key)
+        write_endpoints(
+            self._data, directory.lineage, engine.endpoints, self._number, directory.partitions, server_key
+        )
         for sentence in engine.start_report:
             self._say(sentence)
         on_ready(
@@ -322,13 +384,24 @@ class Ledger:
                 "data": str(self._data),
                 "endpoints": engine.endpoints,
                 **({"server_key": server_key} if server_key else {}),
-                "place": f"trading/0:{engine.open_trading.durable_seq}",
+                "place": f"trading/{self._number}:{engine.open_trading.durable_seq}",
                 "epoch": engine.epoch,
             }
         )
 
     def _places(self, engine: Engine) -> str:
-        return f"trading/0:{engine.open_trading.durable_seq} market/0:{engine.open_market.durable_seq}"
+        number = self._number
+        return f"trading/{number}:{engine.open_trading.durable_seq} market/{number}:{engine.open_market.durable_seq}"
+
+
+def _neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
+    """Where the other partitions listen, or listened last."""
+    rows: list[dict[str, Any]] = []
+    for number in range(partitions):
+        if number != own:
+            with suppress(NoEndpoints):
+                rows.append({"partition": number, **read_endpoints(data, number).endpoints})
+    return rows
 
 
 def ready_line(about: dict[str, Any]) -> str:

@@ -53,6 +53,9 @@ class Endpoints(Struct, frozen=True):
     pid: int
     endpoints: dict[str, str]
     """Door name to `tcp://host:port`."""
+    partition: int = 0
+    partitions: int = 1
+    """Of the ledger; each has doors of its own."""
     server_key: str = ""
     """The public key of doors with keys; "" where they have none."""
 
@@ -80,19 +83,31 @@ def bind(socket: zmq.Socket[Any], door: str, *, host: str, base_port: int, parti
     return str(socket.getsockopt_string(zmq.LAST_ENDPOINT))
 
 
+def endpoints_path(directory: Path, partition: int) -> Path:
+    """The file of a partition: partition 0's lies where every client looks first, the others' beside their journal."""
+    return (directory / "trading" / str(partition) if partition else directory) / ENDPOINTS_FILE
+
+
 def write_endpoints(
-    directory: Path, lineage: str, endpoints: Mapping[str, str], server_key: str = ""
+    directory: Path,
+    lineage: str,
+    endpoints: Mapping[str, str],
+    partition: int = 0,
+    partitions: int = 1,
+    server_key: str = "",
 ) -> None:
     """Tell clients that know the data directory; whole or not at all, so that no reader sees half a file."""
-    text = msgspec.json.encode(Endpoints(lineage, os.getpid(), dict(endpoints), server_key))
-    staged = directory / f"{ENDPOINTS_FILE}.{os.getpid()}"
+    told = Endpoints(lineage, os.getpid(), dict(endpoints), partition, partitions, server_key)
+    text = msgspec.json.encode(told)
+    path = endpoints_path(directory, partition)
+    staged = path.with_name(f"{ENDPOINTS_FILE}.{os.getpid()}")
     staged.write_bytes(text)
-    staged.replace(directory / ENDPOINTS_FILE)
+    staged.replace(path)
 
 
-def read_endpoints(directory: Path) -> Endpoints:
-    """Where the ledger of a data directory listens, or listened last; raises NoEndpoints."""
-    path = directory / ENDPOINTS_FILE
+def read_endpoints(directory: Path, partition: int = 0) -> Endpoints:
+    """Where a partition of a data directory's ledger listens, or listened last; raises NoEndpoints."""
+    path = endpoints_path(directory, partition)
     hint = f"start one with: ledger serve --data {directory}"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Endpoints)

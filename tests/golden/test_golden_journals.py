@@ -90,8 +90,9 @@ NOT_HELD = {
     "OrderUnconfirmed",
     "ExecConflictResolved",
     "RecoveryConfirmed",
+    "ControlTaken",
 }
-"""Made by time or by a start that asks for confirmation; tests/integration/operations makes and replays them."""
+"""Made by time, by a start that asks for confirmation or by several partitions; tests/integration/operations makes and replays them."""
 
 
 def test_the_newest_one_holds_every_event_type_and_stays_small() -> None:

@@ -37,11 +37,11 @@ COMMANDS: Final = {
     "keys": "make keys of doors and clients, and of attestations",
     "config": "check, explain and adopt configurations",
     "projections": "how far each projection is; audit, rebuild, switch and roll back",
+    "engine": "run one partition as a process of its own; `serve` runs one for each",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",
     "completion": "a script that completes commands and options in a shell",
 }
 """Each is `app` in the module of its name."""
-PLANNED: Final = ("engine",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,8 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(version("ledger-engine"))
         return 0
-    if name in PLANNED:
-        return refused(f"`ledger {name}` is not built yet", "CHANGELOG.md says what is")
     if name not in COMMANDS:
         return refused(f"{name!r} is no command", _nearest(name))
     return run(import_module(f"ledger.cli.{name}").app, tokens[1:])

@@ -34,11 +34,13 @@ def claim(reason: str) -> str:
     return f"{getpass.getuser()}: {reason}"[:CLAIM_MAX]
 
 
-def act(place: Where, command: Mapping[str, Any], did: str, *, as_json: bool) -> int:
+def act(
+    place: Where, command: Mapping[str, Any], did: str, *, as_json: bool, partition: int | None = None
+) -> int:
     """Send the command; its exit code. `did` says what was done, for a person; the place is added."""
     message = {"command_id": str(uuid_utils.uuid7()), **command}
     with Talk(place) as talk:
-        (answer,) = talk.send("commands", [message])
+        (answer,) = talk.send("commands", [message], partition=partition)
     good = answer["type"] == "Committed"
     if as_json:
         print_json(answer)

@@ -26,7 +26,7 @@ def close(
 ) -> int:
     """Close the case at PLACE, such as trading/0:123; `ledger show anomalies --open` lists them."""
     try:
-        journal, _, seq = parse_place(place)
+        journal, partition, seq = parse_place(place)
     except ValueError as error:
         raise Rejected(str(error), "`ledger show anomalies --open` lists the places") from None
     why = given_reason(reason)
@@ -38,4 +38,4 @@ def close(
         "on_behalf_of": claim(why),
     }
     did = f"closed the case at {place} because: {why},"
-    return act(where(connect, data, config, sets), command, did, as_json=as_json)
+    return act(where(connect, data, config, sets), command, did, as_json=as_json, partition=partition)

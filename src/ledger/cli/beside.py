@@ -12,11 +12,7 @@ from ledger.projections import registry
 
 def children_of(settings: Settings, data: Path, config: Path | None, sets: Sequence[str]) -> list[ChildSpec]:
     """The children that the configuration asks for, by default a follower of each partition. Raises Rejected."""
-    words = ["--data", str(data)]
-    if config is not None:
-        words += ["--config", str(config.absolute())]
-    for text in sets:
-        words += ["--set", text]
+    words = _words(data, config, sets)
     followers = [
         ChildSpec(
             f"follower/{partition}", ("project", "follower", "--partition", str(partition), *words), nice=10
@@ -28,3 +24,23 @@ def children_of(settings: Settings, data: Path, config: Path | None, sets: Seque
         for name in registry.enabled(settings)
         for partition in range(settings.engine.partitions)
     ]
+
+
+def engines_of(settings: Settings, data: Path, config: Path | None, sets: Sequence[str]) -> list[ChildSpec]:
+    """An engine for each partition, where there are several; none where `serve` itself is the engine."""
+    partitions = settings.engine.partitions
+    words = _words(data, config, sets)
+    return [
+        ChildSpec(f"engine/{partition}", ("engine", "--partition", str(partition), *words))
+        for partition in range(partitions)
+        if partitions > 1
+    ]
+
+
+def _words(data: Path, config: Path | None, sets: Sequence[str]) -> list[str]:
+    words = ["--data", str(data)]
+    if config is not None:
+        words += ["--config", str(config.absolute())]
+    for text in sets:
+        words += ["--set", text]
+    return words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, final
 
@@ -28,7 +28,12 @@ class ClientDoor:
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
-        self._outward: dict[str, Subscription] = {}
+        self._outward: dict[str, dict[int, Subscription]] = {}
+
+    @property
+    def partitions(self) -> int:
+        """Of the ledger."""
+        return self._client.partitions
 
     # ---- trading -------------------------------------------------------------------------------------------
 
@@ -43,17 +48,20 @@ class ClientDoor:
                 raise outcome
         return list(outcomes)
 
-    async def outward(self, exchange: str, through: int) -> list[dict[str, Any]]:
-        """The outward stream since the last call, up to event `through` at least; it begins at the first call."""
-        reading = self._outward.get(exchange)
-        if reading is None:
-            head = (await self._client.head())["journals"]["trading"][0]["head"]
-            journal, partition, seq = parse_place(head)
-            begin = show_place(journal, partition, seq + 1)
-            reading = self._outward[exchange] = Subscription(begin, exchange=exchange, outward=True)
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
+        """The outward streams since the last call, up to event `through[partition]` of each; the first call begins."""
+        if exchange not in self._outward:
+            readings: dict[int, Subscription] = {}
+            for part in (await self._client.head())["journals"]["trading"]:
+                journal, partition, seq = parse_place(part["head"])
+                begin = show_place(journal, partition, seq + 1)
+                readings[partition] = Subscription(begin, exchange=exchange, outward=True)
+            self._outward[exchange] = readings
         found: list[dict[str, Any]] = []
-        while reading.next_seq <= through:
-            found += await self._client.fetch(reading)
+        for partition, seq in through.items():
+            reading = self._outward[exchange][partition]
+            while reading.next_seq <= seq:
+                found += await self._client.fetch(reading)
         return found
 
     async def rows(self, what: str, **filters: str) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ class Proof(Struct, frozen=True):
 @app.default
 def demo(
     *,
-    partitions: Annotated[int, Parameter(help="Partitions of the ledger; 1 so far.")] = 1,
+    partitions: Annotated[int, Parameter(help="Partitions of the ledger, each a process.")] = 1,
     orders: Annotated[int, Parameter(help="Orders to trade.")] = ORDERS,
     seed: Annotated[int, Parameter(help="The same seed trades the same.")] = SEED,
     config: ConfigFile = None,
@@ -75,14 +75,13 @@ def demo(
 
     Works in a temporary directory, which it removes if the proof holds. Exit code 1 if it does not.
     """
-    if partitions != 1:
-        raise Rejected(f"demo with {partitions} partitions is not built yet", "leave --partitions out")
     if orders < 100:
         raise Rejected(f"{orders} orders are too few to be interrupted", "give 100 or more")
     root = Path(tempfile.mkdtemp(prefix="ledger-demo-"))
     say = Transcript(quiet=as_json).say
     try:
-        with Child(root / "data", sets or (), config) as child:
+        options = [*(sets or ()), *([f"engine.partitions={partitions}"] if partitions != 1 else ())]
+        with Child(root / "data", options, config) as child:
             proof = trio.run(_Demo(child, orders, seed, say).prove)
     except Exception:
         print(f"ledger: the demo broke off; everything is kept in {root}", file=sys.stderr)
@@ -130,7 +129,9 @@ class _Demo:
         simulated, recorder = await self._trade()
         await trio.to_thread.run_sync(self._child.stop)
         found = await trio.to_thread.run_sync(look_up, self._child.data, recorder.acknowledged)
-        _, digest_after = await self._folded("--to-seq", self._place)
+        _, digest_after = await self._folded(
+            *(word for place in self._place.split() for word in ("--to-seq", place))
+        )
         return self._proof(simulated, recorder, found, digest_after, time.monotonic() - began)
 
     def _proof(
@@ -175,6 +176,7 @@ class _Demo:
                 orders=self._orders,
                 run=run_name(),
                 new_id=lambda: uuid_utils.uuid7().bytes,
+                partitions=door.partitions,
             )
             if not self._enough.is_set():
                 raise Unavailable("the load ended before the kill", "run the demo with more --orders")
@@ -199,15 +201,15 @@ class _Demo:
         self._say("simulate", "what had no answer is sent again, then the rest")
 
     async def _folded(self, *options: str) -> tuple[str, str]:
-        """(last place, digest) of the trading journal, by `ledger replay` in a process of its own."""
+        """(last place, digest) of each trading journal, by `ledger replay` in a process of its own."""
         command = [sys.executable, "-m", "ledger.cli", "replay", "--json", "--data", str(self._child.data)]
         done = await trio.run_process(
             [*command, *options], capture_stdout=True, capture_stderr=True, check=False
         )
         if done.returncode:
             raise Unavailable(f"replay ended with {done.returncode}: {_last_line(done)}")
-        (trading,) = msgspec.json.decode(done.stdout)["journals"]["trading"]
-        return str(trading["head"]), str(trading["digest"])
+        trading = msgspec.json.decode(done.stdout)["journals"]["trading"]
+        return " ".join(each["head"] for each in trading), " ".join(each["digest"] for each in trading)
 
 
 def _last_line(done: subprocess.CompletedProcess[bytes]) -> str:

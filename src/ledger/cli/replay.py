@@ -18,6 +18,7 @@ from ledger.engine import Replayed, head_row, replay
 from ledger.errors import Rejected
 from ledger.fold import MarketFold, TradingFold
 from ledger.journal import open_readonly
+from ledger.routes import merged_head
 from ledger.wire import parse_place
 
 app = App(name="replay", help="Fold the journal from its beginning and print the state's digest.")
@@ -44,8 +45,8 @@ def replay_command(
     until_ns = time_ns(to_time, "--to-time") if to_time else None
     replayed = replay_all(directory, ends, until_ns)
     row = state_row(directory, replayed)
-    events = sum(each.events for each in replayed.values())
-    seconds = sum(each.seconds for each in replayed.values())
+    events = sum(it.events for each in replayed for it in each.values())
+    seconds = sum(it.seconds for each in replayed for it in each.values())
     row |= {
         "events": events,
         "seconds": round(seconds, 6),
@@ -88,23 +89,29 @@ def time_ns(text: str, name: str) -> int:
 
 def replay_all(
     directory: Path, ends: dict[tuple[str, int], int], until_ns: int | None = None
-) -> dict[str, Replayed]:
-    """Both journals' folds, by name. Raises Rejected where an end is ahead of the journal, Corrupt."""
+) -> list[dict[str, Replayed]]:
+    """Both journals' folds, by partition and name. Raises Rejected where an end is ahead of the journal, Corrupt."""
     partitions = open_readonly(directory).partitions
     for (journal, partition), _ in ends.items():
         if partition >= partitions:
             raise Rejected(f"there is no {journal}/{partition}: the journal has {partitions} partition(s)")
-    done: dict[str, Replayed] = {}
-    for name in ("trading", "market"):
-        end = ends.get((name, 0))
-        done[name] = replay(
-            directory, name, 0, to_seq=end, to_time_ns=until_ns, on_progress=progress(f"replaying {name}")
+    return [
+        {name: _replayed(directory, name, number, ends, until_ns) for name in ("trading", "market")}
+        for number in range(partitions)
+    ]
+
+
+def _replayed(
+    directory: Path, name: str, number: int, ends: dict[tuple[str, int], int], until_ns: int | None
+) -> Replayed:
+    end = ends.get((name, number))
+    shown = progress(f"replaying {name}/{number}")
+    done = replay(directory, name, number, to_seq=end, to_time_ns=until_ns, on_progress=shown)
+    if end is not None and done.head.seq < end:
+        raise Rejected(
+            f"{name}/{number}:{end} is ahead of the journal, which ends at {name}/{number}:{done.head.seq}",
+            "leave --to-seq out for the head",
         )
-        if end is not None and done[name].head.seq < end:
-            raise Rejected(
-                f"{name}/0:{end} is ahead of the journal, which ends at {name}/0:{done[name].head.seq}",
-                "leave --to-seq out for the head",
-            )
     return done
 
 
@@ -127,8 +134,12 @@ def progress(what: str) -> Callable[[int, int], None] | None:
     return show
 
 
-def state_row(directory: Path, replayed: dict[str, Replayed]) -> dict[str, Any]:
+def state_row(directory: Path, replayed: list[dict[str, Replayed]]) -> dict[str, Any]:
     """What `show head` would say, of folds."""
+    return merged_head([_partition_row(directory, each) for each in replayed])
+
+
+def _partition_row(directory: Path, replayed: dict[str, Replayed]) -> dict[str, Any]:
     trading, market = replayed["trading"].fold, replayed["market"].fold
     assert isinstance(trading, TradingFold)
     assert isinstance(market, MarketFold)

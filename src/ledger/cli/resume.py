@@ -34,13 +34,15 @@ def resume(*, data: Data = None, config: ConfigFile = None, sets: Sets = None, a
         )
     partitions = open_readonly(directory).partitions
     replayed = replay_all(directory, {})
-    places = {name: f"{name}/0:{done.head.seq}" for name, done in replayed.items()}
+    places = [
+        f"{name}/{number}:{done.head.seq}" for number, each in enumerate(replayed) for name, done in each.items()
+    ]
     free = _reserved(directory, partitions, loaded.settings.journal.reserve_bytes)
     row: dict[str, Any] = {"data": str(directory), "places": places, "reserve_bytes": free}
     if as_json:
         print_json(row)
     else:
-        print(f"whole up to {' '.join(places.values())}, reserve of {free:,} bytes in place")
+        print(f"whole up to {' '.join(places)}, reserve of {free:,} bytes in place")
         print(f"start it: ledger serve --data {directory}")
     return GOOD
 
@@ -50,8 +52,9 @@ def _reserved(directory: Any, partitions: int, reserve_bytes: int) -> int:
     lacking: list[int] = []
     owned = create_or_open(directory, partitions=partitions, command="resume")
     try:
-        reserve = Reserve(owned.path, reserve_bytes, on_space_low=lacking.append)
-        reserve.open()
+        own = [owned.path / "trading" / str(number) for number in range(partitions)]
+        for path in [owned.path] if partitions == 1 else own:
+            Reserve(path, reserve_bytes, on_space_low=lacking.append).open()
     finally:
         owned.close(None)
     if lacking:

@@ -9,13 +9,14 @@ import trio
 from cyclopts import App, Parameter
 
 from ledger.app import Ledger, ready_line
-from ledger.cli.beside import children_of
+from ledger.cli.beside import children_of, engines_of
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.cli.saying import print_line, speaker
 from ledger.config import load
 from ledger.engine.lineage import begin_lineage
 from ledger.errors import Rejected
 from ledger.journal import StorageError
+from ledger.parent import Parent
 
 app = App(name="serve", help="Run a ledger: journal, doors, publications.")
 
@@ -42,13 +43,17 @@ def serve(
     if new_lineage:
         say(f"new lineage {begin_lineage(directory)}")
     children = children_of(loaded.settings, directory, config, sets or ())
+    engines = engines_of(loaded.settings, directory, config, sets or ())
     try:
-        return trio.run(Ledger(loaded.settings, directory, say, children).serve, _print_ready)
+        if engines:
+            return trio.run(Parent(directory, say, engines, children).serve, print_ready)
+        return trio.run(Ledger(loaded.settings, directory, say, children).serve, print_ready)
     except (
         StorageError
     ) as error:  # at a start a disk that cannot be written is to be mended, like a wrong setting
         raise Rejected(error.what, error.hint) from error
 
 
-def _print_ready(about: dict[str, Any]) -> None:
+def print_ready(about: dict[str, Any]) -> None:
+    """The line that scripts wait for."""
     print_line(ready_line(about), sys.stdout)

@@ -15,6 +15,7 @@ from ledger.cli.exits import DIFFERENCE, GOOD, refused
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Sets, Where, where
 from ledger.cli.output import print_json
 from ledger.cli.progress import Progress
+from ledger.errors import Rejected
 from ledger.testing import Simulated, run_name, simulate
 
 app = App(
@@ -59,6 +60,8 @@ async def _simulated(place: Where, seed: int, orders: int, rate: float, nasty: b
     progress = Progress("orders")
     try:
         async with open_door(place) as door:
+            if nasty and door.partitions > 1:
+                raise Rejected("--nasty needs engine.partitions: 1", "leave it out, or use a ledger with one")
             return await simulate(
                 door,
                 seed=seed,
@@ -67,6 +70,7 @@ async def _simulated(place: Where, seed: int, orders: int, rate: float, nasty: b
                 new_id=lambda: uuid_utils.uuid7().bytes,
                 rate=rate,
                 nasty=nasty,
+                partitions=door.partitions,
                 progress=lambda sent, _acknowledged: progress.at(sent, sent / orders),
             )
     finally:

@@ -45,9 +45,9 @@ def status(
 
 def _of_running(place: Where, timeout_s: float) -> dict[str, Any] | None:
     if place.data is not None:
-        from ledger.journal import owner_of
+        from ledger.journal import writer_of
 
-        if owner_of(place.data) is None:
+        if writer_of(place.data) is None:
             return None
     try:
         with Talk(place, timeout_s) as talk:
@@ -64,10 +64,12 @@ def _of_journal(data: Path) -> dict[str, Any]:
 
 def line_of(row: dict[str, Any]) -> str:
     """The line for a person at a terminal."""
-    trading, market = row["journals"]["trading"][0], row["journals"]["market"][0]
+    journals = row["journals"]
+    trading = journals["trading"][0]
+    heads = " ".join(part["head"] for name in ("trading", "market") for part in journals[name])
     state = "ready" if row["ready"] else f"NOT READY ({row['why']})"
     parts = [
-        f"{trading['head']} {market['head']}",
+        heads,
         f"recorded {trading['recorded_at']}",
         f"{row['orders_open']:,} orders open",
         f"{row['positions']:,} positions",

@@ -20,6 +20,7 @@ from ledger.cli.progress import Progress
 from ledger.endpoints import read_endpoints
 from ledger.errors import Rejected, Unavailable
 from ledger.keys import dial_keys
+from ledger.routes import merged_head, partitions_asked, partitions_for
 
 BATCH: Final = 256
 """Messages sent together."""
@@ -41,7 +42,8 @@ class Talk:
         self._timeout_ms = int(timeout_s * 1000)
         self._context = zmq.Context()
         self._sockets: dict[str, zmq.Socket[bytes]] = {}
-        self._endpoints: Mapping[str, str] = {}
+        self._endpoints: list[Mapping[str, Any]] = []
+        """By partition, once they were asked for."""
         self._queries = 0
         self._reached = False
         self._told_key = ""
@@ -61,15 +63,29 @@ class Talk:
 
     def rows(self, what: str, **filters: str) -> Iterator[dict[str, Any]]:
         """Every row of a question, page after page; raises Rejected for a question that cannot be asked."""
-        cursor = ""
-        while True:
-            page = self._ask(what, filters, cursor)
-            yield from page["rows"]
-            cursor = page["cursor"]
-            if not cursor:
-                return
+        rows = self._rows(what, filters)
+        yield from [merged_head(list(rows))] if what == "head" else rows
 
-    def _ask(self, what: str, filters: Mapping[str, str], cursor: str, door: str = "query") -> dict[str, Any]:
+    def _rows(self, what: str, filters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        for partition in partitions_asked(what, filters, self.partitions):
+            cursor = ""
+            while True:
+                page = self._ask(what, filters, cursor, f"query/{partition}")
+                yield from page["rows"]
+                cursor = page["cursor"]
+                if not cursor:
+                    break
+
+    @property
+    def partitions(self) -> int:
+        """Of the ledger; asks for it first. Raises Unavailable."""
+        if self._place.data is not None:
+            return read_endpoints(self._place.data).partitions
+        if not self._endpoints:
+            self._endpoints = self._ask("endpoints", {}, "", "commands/0")["rows"]
+        return len(self._endpoints)
+
+    def _ask(self, what: str, filters: Mapping[str, str], cursor: str, door: str) -> dict[str, Any]:
         self._queries += 1
         query = {
             "type": "Query",
@@ -84,15 +100,45 @@ class Talk:
             raise Rejected(page.get("detail", "the ledger refused the question"))
         return page
 
-    def send(self, door: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """The answers to JSON messages, in their order; `door` is commands, reports or market."""
+    def send(
+        self, door: str, messages: Sequence[Mapping[str, Any]], *, partition: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The answers to JSON messages, in their order; `door` is commands, reports or market.
+
+        `partition`: where the messages do not tell themselves which one they are about.
+        """
+        count = self.partitions
         progress = Progress("sending")
         try:
             for start in range(0, len(messages), BATCH):
-                yield from self._exchange(door, list(messages[start : start + BATCH]))
+                part = messages[start : start + BATCH]
+                if count == 1 or partition is not None:
+                    yield from self._exchange(f"{door}/{partition or 0}", list(part))
+                else:
+                    yield from self._routed(door, part, count)
                 progress.at(start + BATCH, min(1.0, (start + BATCH) / len(messages)))
         finally:
             progress.end()
+
+    def _routed(self, door: str, messages: Sequence[Mapping[str, Any]], count: int) -> list[dict[str, Any]]:
+        """Each to its partition, what is for all to each; of several answers one that went wrong, else the first."""
+        parts: dict[int, list[int]] = {}
+        for index, message in enumerate(messages):
+            symbol = message.get("symbol")
+            entity = (str(message.get("kind", "")), str(message.get("key", "")))
+            name = str(message.get("type"))
+            for number in partitions_for(
+                name, symbol if isinstance(symbol, str) else None, count, key=entity
+            ):
+                parts.setdefault(number, []).append(index)
+        answers: dict[int, dict[str, Any]] = {}
+        for number, indexes in sorted(parts.items()):
+            given = self._exchange(f"{door}/{number}", [messages[index] for index in indexes])
+            for index, answer in zip(indexes, given, strict=True):
+                is_release = messages[index].get("type") == "ReleaseKillSwitch"
+                if index not in answers or (answer["type"] != "Committed" and not is_release):
+                    answers[index] = answer
+        return [answers[index] for index in range(len(messages))]
 
     def _exchange(self, door: str, message: Any) -> Any:
         payload = msgspec.json.encode(message)
@@ -104,7 +150,8 @@ class Talk:
                 return msgspec.json.decode(socket.recv())
             waited += _RESEND_MS
             self._sockets.pop(door).close(0)  # an old answer must not be taken for the next one
-        doubt = "" if door == "query" else "; what was sent may or may not have happened: send the same again"
+        asked = door.startswith("query")
+        doubt = "" if asked else "; what was sent may or may not have happened: send the same again"
         raise Unavailable(
             f"no answer from the {door} door of {self._place}{doubt}",
             _KEY_CURE if self._told_key or self._place.connect else _CURE,
@@ -144,14 +191,15 @@ class Talk:
         self._reached = True
 
     def _endpoint(self, door: str) -> str:
+        name, _, number = door.partition("/")
         if self._place.data is not None:
-            told = read_endpoints(self._place.data)
-            self._endpoints, self._told_key = told.endpoints, told.server_key
-            return self._endpoints[door]
+            told = read_endpoints(self._place.data, int(number))
+            self._told_key = told.server_key
+            return told.endpoints[name]
         host = self._place.connect.rpartition(":")[0]
-        if door == "commands":
+        if door == "commands/0":
             return f"tcp://{self._place.connect}"
-        if not self._endpoints:
-            self._endpoints = self._ask("endpoints", {}, "", door="commands")["rows"][0]
+        if self.partitions <= int(number):
+            raise Rejected(f"there is no partition {number}", f"the ledger has {self.partitions}")
         # The ledger names its own view of its address; the way that led to it is ours.
-        return f"tcp://{host}:{self._endpoints[door].rpartition(':')[2]}"
+        return f"tcp://{host}:{self._endpoints[int(number)][name].rpartition(':')[2]}"

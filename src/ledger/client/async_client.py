@@ -24,9 +24,10 @@ from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
-from ledger.client.whereabouts import Whereabouts
+from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
-from ledger.wire import Committed, FactCommitted, Page
+from ledger.routes import merged_head, partitions_asked
+from ledger.wire import Committed, FactCommitted, Page, parse_place
 from ledger.zmq_trio import TrioSocket
 
 
@@ -138,6 +139,11 @@ class AsyncClient:
         self._nursery: trio.Nursery | None = None
         self._learning = trio.Lock()
 
+    @property
+    def partitions(self) -> int:
+        """Of the ledger."""
+        return self._desk.partitions
+
     def statistics(self) -> dict[str, ConversationStatistics]:
         """What passed at each door that was used."""
         return {name: door.conversation.statistics() for name, door in self._doors.items()}
@@ -221,16 +227,24 @@ class AsyncClient:
     # ---- questions ---------------------------------------------------------------------------------------------
 
     async def query(self, what: str, **filters: Any) -> AsyncGenerator[dict[str, Any]]:
-        """Rows of what `ledger show` shows, fetched a page at a time; `limit` is the size of a page."""
+        """Rows of what `ledger show` shows, of every partition, fetched a page at a time; `limit` is a page's size."""
         limit = int(filters.pop("limit", PAGE_ROWS))
-        cursor = ""
-        while True:
-            page = await self._page("query", what, filters, cursor, limit, self.options.timeout)
-            for row in page.rows:
-                yield decimal_row(row)
-            cursor = page.cursor
-            if not cursor:
-                return
+        asked = partitions_asked(what, filters, self._desk.partitions)
+        heads: list[dict[str, Any]] = []
+        for partition in asked:
+            cursor, door = "", door_name("query", partition)
+            while True:
+                page = await self._page(door, what, filters, cursor, limit, self.options.timeout)
+                if what == "head":
+                    heads += page.rows
+                else:
+                    for row in page.rows:
+                        yield decimal_row(row)
+                cursor = page.cursor
+                if not cursor:
+                    break
+        if heads:
+            yield decimal_row(merged_head(heads))
 
     async def head(self) -> dict[str, Any]:
         """Lineage and heads of the journals."""
@@ -277,13 +291,20 @@ class AsyncClient:
 
     async def fetch(self, subscription: Subscription) -> list[dict[str, Any]]:
         """The next page of a subscription, after a short wait perhaps empty."""
-        page = await self._page("stream", *subscription.question(), self.options.timeout)
+        page = await self._page(
+            door_name("stream", subscription.partition), *subscription.question(), self.options.timeout
+        )
         return list(subscription.took(page))
 
     async def acknowledge(self, name: str, place: str) -> None:
         """Store that the consumer `name` has dealt with everything up to `place`; durable when it returns."""
         await self._page(
-            "stream", "acknowledge", {"consumer": name, "place": place}, "", 1, self.options.timeout
+            door_name("stream", parse_place(place)[1]),
+            "acknowledge",
+            {"consumer": name, "place": place},
+            "",
+            1,
+            self.options.timeout,
         )
 
     async def consumers(self) -> list[dict[str, Any]]:
@@ -303,6 +324,7 @@ class AsyncClient:
             raise NotReachable(f"no ledger answers at {self._whereabouts.shown}: {error}") from None
         if self._whereabouts.learns:
             self._whereabouts.learn(page.rows)
+        self._desk.partitions = self._whereabouts.partitions
 
     def close(self) -> None:
         """Give the connections back; `open_client` does so once its tasks have ended."""
@@ -355,7 +377,8 @@ class AsyncClient:
             parcel, done = handed[name]
             await done.wait()
             for index, body, result in zip(indexes, bodies, parcel.results, strict=True):
-                outcomes[index] = cast(Outcome, self._desk.outcome(body, result, name, timeout))
+                outcome = cast(Outcome, self._desk.outcome(body, result, name, timeout))
+                self._desk.note(outcomes, index, drafts[index], outcome)
         self._desk.note_defined(drafts)
         return [outcomes[index] for index in range(len(drafts))]
 

@@ -19,9 +19,10 @@ from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
-from ledger.client.whereabouts import Whereabouts
+from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
-from ledger.wire import Committed, FactCommitted, Page
+from ledger.routes import merged_head, partitions_asked
+from ledger.wire import Committed, FactCommitted, Page, parse_place
 
 
 @final
@@ -40,8 +41,17 @@ class _BlockingDoor:
 
     def exchange(self, bodies: Sequence[Body], timeout: float) -> Parcel:
         """Send and wait until each message has its result."""
+        return self.finish(self.begin(bodies, timeout))
+
+    def begin(self, bodies: Sequence[Body], timeout: float) -> Parcel:
+        """Send what may be sent now."""
         self._notice_disconnects()
         parcel = self.conversation.put(bodies, now=time.monotonic(), timeout=timeout)
+        self._send_what_may()
+        return parcel
+
+    def finish(self, parcel: Parcel) -> Parcel:
+        """Wait until each message has its result."""
         while parcel.left:
             self._send_what_may()
             if parcel.left:  # time may just have run out
@@ -222,15 +232,12 @@ class Client:
     # ---- questions ---------------------------------------------------------------------------------------------
 
     def query(self, what: str, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Rows of what `ledger show` shows, fetched a page at a time; `limit` is the size of a page."""
+        """Rows of what `ledger show` shows, of every partition, fetched a page at a time; `limit` is a page's size."""
         limit = int(filters.pop("limit", PAGE_ROWS))
-        cursor = ""
-        while True:
-            page = self._page("query", what, filters, cursor, limit, self.options.timeout)
-            yield from (decimal_row(row) for row in page.rows)
-            cursor = page.cursor
-            if not cursor:
-                return
+        rows = self._rows(what, filters, limit)
+        if what == "head":
+            rows = iter([merged_head(list(rows))])
+        yield from map(decimal_row, rows)
 
     def head(self) -> dict[str, Any]:
         """Lineage and heads of the journals."""
@@ -260,6 +267,16 @@ class Client:
         while not wanted.reached(self.query(wanted.question)):
             time.sleep(wanted.pause())
 
+    def _rows(self, what: str, filters: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
+        for partition in partitions_asked(what, filters, self._desk.partitions):
+            cursor, door = "", door_name("query", partition)
+            while True:
+                page = self._page(door, what, filters, cursor, limit, self.options.timeout)
+                yield from page.rows
+                cursor = page.cursor
+                if not cursor:
+                    break
+
     # ---- stream ------------------------------------------------------------------------------------------------
 
     def subscribe(self, from_place: str = "", **options: Any) -> Iterator[dict[str, Any]]:
@@ -270,17 +287,28 @@ class Client:
         """
         subscription = Subscription(from_place, **options)
         while True:
-            page = self._page("stream", *subscription.question(), self.options.timeout)
+            page = self._page(
+                door_name("stream", subscription.partition), *subscription.question(), self.options.timeout
+            )
             yield from subscription.took(page)
 
     def fetch(self, subscription: Subscription) -> list[dict[str, Any]]:
         """The next page of a subscription, after a short wait perhaps empty."""
-        page = self._page("stream", *subscription.question(), self.options.timeout)
+        page = self._page(
+            door_name("stream", subscription.partition), *subscription.question(), self.options.timeout
+        )
         return list(subscription.took(page))
 
     def acknowledge(self, name: str, place: str) -> None:
         """Store that the consumer `name` has dealt with everything up to `place`; durable when it returns."""
-        self._page("stream", "acknowledge", {"consumer": name, "place": place}, "", 1, self.options.timeout)
+        self._page(
+            door_name("stream", parse_place(place)[1]),
+            "acknowledge",
+            {"consumer": name, "place": place},
+            "",
+            1,
+            self.options.timeout,
+        )
 
     def consumers(self) -> list[dict[str, Any]]:
         """Named consumers of the stream, and how far each has come."""
@@ -298,6 +326,7 @@ class Client:
             raise NotReachable(f"no ledger answers at {self._whereabouts.shown}: {error}") from None
         if self._whereabouts.learns:
             self._whereabouts.learn(page.rows)
+        self._desk.partitions = self._whereabouts.partitions
 
     def _door(self, name: str) -> _BlockingDoor:
         door = self._doors.get(name)
@@ -322,10 +351,14 @@ class Client:
         if wanted:
             self._desk.learn(self.query("instruments"), wanted)
         outcomes: dict[int, Outcome] = {}
-        for door, (indexes, bodies) in self._desk.posts(drafts).items():
-            results = self._door(door).exchange(bodies, self.options.timeout).results
+        timeout = self.options.timeout
+        posts = self._desk.posts(drafts)
+        begun = {door: self._door(door).begin(bodies, timeout) for door, (_, bodies) in posts.items()}
+        for door, (indexes, bodies) in posts.items():
+            results = self._door(door).finish(begun[door]).results
             for index, body, result in zip(indexes, bodies, results, strict=True):
-                outcomes[index] = cast(Outcome, self._desk.outcome(body, result, door, self.options.timeout))
+                outcome = cast(Outcome, self._desk.outcome(body, result, door, timeout))
+                self._desk.note(outcomes, index, drafts[index], outcome)
         self._desk.note_defined(drafts)
         return [outcomes[index] for index in range(len(drafts))]
 

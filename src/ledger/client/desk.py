@@ -16,7 +16,9 @@ from ledger.client.answers import error_of, unanswered_error
 from ledger.client.conversation import Body, Conversation, Result, Unanswered
 from ledger.client.drafts import Numbering, Scales, body, door_of, draft, kind_of, query_body, symbols_needed
 from ledger.client.errors import InDoubtError, NotReachable, RefusedError, RejectedError
+from ledger.client.whereabouts import door_name
 from ledger.domain.commands import DefineInstrument
+from ledger.routes import partitions_for
 from ledger.wire import Committed, FactCommitted, Page, Query
 
 Outcome = Committed | FactCommitted | RejectedError | RefusedError | InDoubtError | NotReachable
@@ -61,7 +63,7 @@ def new_command_id() -> bytes:
 
 def conversation(options: Options, door: str) -> Conversation:
     """A new conversation with a door: questions go one by one, since each answer may be large."""
-    query = door in ("query", "stream")
+    query = door.startswith(("query", "stream"))
     return Conversation(
         batch_max=1 if query else options.batch_max,
         window=4 if query else options.window,
@@ -83,6 +85,16 @@ class Desk:
         self._absent: dict[str, float] = {}
         self._clock = clock
         self._query_id = itertools.count(1)
+        self._partitions = 1
+
+    @property
+    def partitions(self) -> int:
+        """Of the ledger; set once it was reached."""
+        return self._partitions
+
+    @partitions.setter
+    def partitions(self, count: int) -> None:
+        self._partitions = self._numbering.partitions = count
 
     def single(self, kind: type[Struct], fields: Mapping[str, Any]) -> Struct:
         """The draft of one call's message."""
@@ -115,13 +127,30 @@ class Desk:
                 self._absent[symbol] = self._clock()
 
     def posts(self, drafts: Sequence[Struct]) -> dict[str, tuple[list[int], list[Body]]]:
-        """By door: the indexes in `drafts`, and the bytes."""
+        """By door: the indexes in `drafts`, and the bytes. What is for every partition stands under several doors."""
         grouped: dict[str, tuple[list[int], list[Body]]] = {}
         for index, message in enumerate(drafts):
-            indexes, bodies = grouped.setdefault(door_of(message), ([], []))
-            indexes.append(index)
-            bodies.append(body(message, self._scales))
+            packed = body(message, self._scales)
+            for partition in self._partitions_for(message):
+                indexes, bodies = grouped.setdefault(door_name(door_of(message), partition), ([], []))
+                indexes.append(index)
+                bodies.append(packed)
         return grouped
+
+    def _partitions_for(self, message: Struct) -> range:
+        if self._partitions == 1:
+            return range(1)
+        entity = (getattr(message, "kind", ""), getattr(message, "key", ""))
+        name = kind_of(message).__name__
+        return partitions_for(name, getattr(message, "symbol", None), self._partitions, key=entity)
+
+    def note(self, outcomes: dict[int, Outcome], index: int, draft: Struct, outcome: Outcome) -> None:
+        """Keep what became of a message. Of one that went to every partition, what went wrong counts, not what went
+        right; but a partition that has not heard of an engagement yet learns of its release from partition 0."""
+        first = outcomes.setdefault(index, outcome)
+        is_worse = isinstance(outcome, Exception) and not isinstance(first, Exception)
+        if is_worse and kind_of(draft).__name__ != "ReleaseKillSwitch":
+            outcomes[index] = outcome
 
     def query(self, what: str, filters: Mapping[str, Any], cursor: str, limit: int) -> Body:
         """The bytes of a question."""

@@ -21,6 +21,7 @@ from msgspec import Struct
 from ledger.client.conversation import Body
 from ledger.domain.commands import COMMANDS, DefineInstrument
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.journal import partition_of
 from ledger.wire import Misfit, Query, fields_of, read, text_type
 
 Scales = tuple[int, int]
@@ -114,7 +115,9 @@ class Numbering:
         self.source = source
         self.epoch = epoch
         self._new_id = new_id
-        self._last = {"reports": 0, "market": 0}
+        self._last: dict[tuple[str, int], int] = {}
+        self.partitions = 1
+        """Each partition judges the numbers by itself, so each has a number line of its own."""
 
     @contextmanager
     def all_or_none(self) -> Generator[None]:
@@ -133,10 +136,11 @@ class Numbering:
             if not fields.get("command_id"):
                 fields["command_id"] = self._new_id()
         elif "source_seq" not in fields:
-            self._last[door] += 1
+            line = (door, partition_of(str(fields.get("symbol", "")), self.partitions))
+            self._last[line] = self._last.get(line, 0) + 1
             fields.setdefault("source", self.source)
             fields.setdefault("source_epoch", self.epoch)
-            fields["source_seq"] = self._last[door]
+            fields["source_seq"] = self._last[line]
         else:
             fields.setdefault("source", self.source)
             fields.setdefault("source_epoch", self.epoch)

@@ -55,6 +55,12 @@ class Subscription:
         """The seq where the next page begins; 0 if that is not known yet."""
         return parse_place(self.cursor)[2] if self.cursor else 0
 
+    @property
+    def partition(self) -> int:
+        """The partition whose stream it is: that of its place."""
+        place = self.cursor or self._filters.get("from", "")
+        return parse_place(place)[1] if place else 0
+
     def question(self) -> tuple[str, dict[str, Any], str, int]:
         """(what, filters, cursor, limit) of the next query."""
         return self._what, self._filters, self.cursor, self._batch

@@ -29,6 +29,9 @@ class Whereabouts:
         self._directory = None if found else Path(where)
         self._host = found[1] if found else ""
         self._known = {"commands": f"tcp://{found[1]}:{found[2]}"} if found else {}
+        """Door name to endpoint; those of partition p > 0 are named `commands/p`."""
+        self.partitions = 1
+        """Of the ledger, once it was reached."""
         self._lineage: str = ""
         self._key, self._server_key, self._told_key = str(key), str(server_key), ""
 
@@ -40,15 +43,18 @@ class Whereabouts:
     def learn(self, rows: Iterable[dict[str, Any]]) -> None:
         """Take the rows that answer a query for `endpoints`: {door name: endpoint}, or {name, endpoint} a row."""
         for row in rows:
+            partition = row.get("partition", 0)
+            self.partitions = max(self.partitions, partition + 1)
             named = {row["name"]: row["endpoint"]} if "endpoint" in row else row
-            for door, endpoint in named.items():
+            for name, endpoint in named.items():
+                door = door_name(name, partition)
                 if isinstance(endpoint, str) and endpoint.startswith("tcp://") and door != "commands":
                     self._known[door] = f"tcp://{self._host}:{endpoint.rpartition(':')[2]}"
 
     def endpoint(self, door: str) -> str:
         """Where a door is now; raises NotReachable."""
         if self._directory is not None:
-            self._read(self._directory)
+            self._read(self._directory, int(door.partition("/")[2] or 0))
         if door not in self._known:
             raise NotReachable(f"the ledger at {self.shown} has no {door} door", "ask `ledger status`")
         return self._known[door]
@@ -62,9 +68,9 @@ class Whereabouts:
         except Rejected as error:
             raise NotReachable(error.what, error.hint) from None
 
-    def _read(self, directory: Path) -> None:
+    def _read(self, directory: Path, partition: int) -> None:
         try:
-            told = read_endpoints(directory)
+            told = read_endpoints(directory, partition)
         except NoEndpoints as error:
             raise NotReachable(error.what, error.hint) from None
         if self._lineage and told.lineage != self._lineage:
@@ -73,5 +79,11 @@ class Whereabouts:
                 "connect again to send to that one",
             )
         self._lineage = told.lineage
-        self._known = told.endpoints
+        self.partitions = told.partitions
         self._told_key = told.server_key
+        self._known.update({door_name(name, partition): it for name, it in told.endpoints.items()})
+
+
+def door_name(door: str, partition: int) -> str:
+    """How a client names a door of one partition."""
+    return f"{door}/{partition}" if partition else door

@@ -2,7 +2,7 @@
 
 An event's number (seq) and recorded_at_ns follow from its frame and are not repeated. The tag names type and schema
 version; fields are only ever added at the end with a default, anything else is a new tag with an upcaster. Tags: 1-39
-control, 40-79 order, 80-99 position, 100-119 book.
+control, 40-79 order, 80-99 position, 100-119 book and partitions.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ledger.domain.enums import (
     TradingPhase,
 )
 from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
+from ledger.domain.partition_events import ControlTaken
 from ledger.domain.units import (
     CommandId,
     Decimal8,
@@ -616,6 +617,12 @@ PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = (
     BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged | BookOrderApplied
 )
-Event = ControlEvent | OrderEvent | PositionEvent | BookEvent
-EVENTS: Final = (*ControlEvent.__args__, *OrderEvent.__args__, *PositionEvent.__args__, *BookEvent.__args__)
+Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken
+EVENTS: Final = (
+    *ControlEvent.__args__,
+    *OrderEvent.__args__,
+    *PositionEvent.__args__,
+    *BookEvent.__args__,
+    ControlTaken,
+)
 """Every event there is, in tag order."""

@@ -100,6 +100,7 @@ def mass_cancel_rows(control: ControlFold, partition: int) -> Iterator[Row]:
             "actor": state.actor,
             "on_behalf_of": state.on_behalf_of,
             "engagement": str(uuid.UUID(bytes=state.engagement)) if state.engagement else "",
+            "command_id": str(uuid.UUID(bytes=state.command_id)) if state.command_id else "",
             "requested_at_ns": state.requested_at_ns,
             "version": state.completed_seq or state.seq,
         }

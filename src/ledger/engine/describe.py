@@ -53,6 +53,7 @@ def head_row(
         "anomalies": trading.facts.counts["anomalies"] + market.facts.counts["anomalies"],
         "anomalies_open": trading.facts.cases_open() + market.facts.cases_open(),
         "source_gaps": sum(len(state[2]) for fold in (trading, market) for state in fold.facts.sources),
+        "control_version": trading.partitions.control_version,
         "quarantined": sum(1 for seq in trading.quarantine if seq),
     }
 

@@ -22,12 +22,15 @@ from ledger.domain.position import PositionState
 from ledger.domain.timers import ENGINE
 from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
+from ledger.engine.following import Following
+from ledger.engine.holding import Holding
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
 from ledger.engine.recovery import first_seq_of_start, recover
+from ledger.engine.routing import Routing
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
 from ledger.engine.start_report import Found, last_run, sentences
@@ -75,6 +78,8 @@ class Engine:
         self.projections: Callable[[], list[Row]] = list
         """What the projections beside this engine say of themselves; given by whoever runs them."""
         """The doors, by name; set by the owner before `run`, told to whoever asks."""
+        self.neighbours: Callable[[], list[Row]] = list
+        """The doors of the other partitions; given by the owner."""
         self.recovered: dict[str, Restarted] = {}
         self._publisher = publisher
         self._clock = clock
@@ -133,6 +138,8 @@ class Engine:
             limits,
             Views(trading, market, self._describe, self._doors, self._projected),
         )
+        if self.directory.partitions > 1:
+            self.partition.routing = Routing(self.number, self.directory.partitions, self._door_of)
         operator = self.partition.operator
         chunk = max(1, min(CHUNK, self.settings.queue_max // 2))
         self.timers = Timers(
@@ -147,7 +154,10 @@ class Engine:
             on_fault=self._on_fault,
             after_batch=self._after_batch,
         )
-        self._reception = Reception(self.dispatcher, self.partition, self.open_trading, self.open_market)
+        self._holding = self._hold()
+        self._reception = Reception(
+            self.dispatcher, self.partition, self.open_trading, self.open_market, self._holding
+        )
         for name, commit in self._commits.items():
             writer = self._start_writer(name, commit, token)
             self._writers[name] = writer
@@ -374,6 +384,8 @@ class Engine:
                 nursery.start_soon(self.passivation.run)
             nursery.start_soon(self.timers.run)
             await self.wait_durable()
+            if self._holding is not None:
+                nursery.start_soon(self._holding.run)
             task_status.started()
             try:
                 await self.dispatcher.run()
@@ -436,8 +448,27 @@ class Engine:
             self.passivation.close()
         return heads
 
+    def _hold(self) -> Holding | None:
+        if self.number or self.directory.partitions == 1:
+            return None
+        commit = self._commits["trading"]
+        return Holding(self.directory.path, self.directory.partitions, lambda: commit.settled.seq)
+
+    def following(self) -> Following:
+        """The service that takes partition 0's control facts; for a partition other than 0, once it is open."""
+        assert self.number, "partition 0 follows nobody"
+        return Following(self)
+
+    def announce(self) -> None:
+        """Say in the lock that this partition lives."""
+        self.directory.announce(self.endpoints["commands"])
+
     def _doors(self) -> list[Row]:
-        return [{"partition": self.number, **self.endpoints}]
+        rows: list[Row] = [{"partition": self.number, **self.endpoints}, *self.neighbours()]
+        return sorted(rows, key=lambda row: row["partition"])
+
+    def _door_of(self, partition: int, door: str) -> str:
+        return next((row.get(door, "") for row in self._doors() if row["partition"] == partition), "")
 
     def _projected(self) -> list[Row]:
         return self.projections()

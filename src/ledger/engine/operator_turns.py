@@ -144,7 +144,7 @@ class OperatorTurns:
             TradingDayRolled(
                 command.calendar,
                 command.trade_date,
-                self._cuts(command),
+                self.cuts(command),
                 partition.open_market.head_seq,
                 command.command_id,
                 context.actor,
@@ -153,7 +153,8 @@ class OperatorTurns:
             )
         ]
 
-    def _cuts(self, command: RollTradingDay) -> tuple[Any, ...]:
+    def cuts(self, command: RollTradingDay) -> tuple[Any, ...]:
+        """Where each position of the calendar stands at the end of the day, as the books and prices here say."""
         fold, market = self._partition.trading, self._partition.market
         operations = fold.operations
 

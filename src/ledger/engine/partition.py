@@ -28,11 +28,13 @@ from ledger.engine.commands import CommandTurns
 from ledger.engine.control_turns import ControlTurns, MassCancelChunk
 from ledger.engine.facts import FactTurns
 from ledger.engine.fault import answer_fault
+from ledger.engine.following import ControlCopies, ControlSeen
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.operator_turns import FOLLOWED, OperatorTurns
 from ledger.engine.queries import Views, answer_query
 from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
+from ledger.engine.routing import Routing
 from ledger.engine.timers import TimerDue, TimerTurns
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
@@ -98,6 +100,10 @@ class Partition:
         """Why no new orders are taken; "" while the disk has room."""
         self.index_behind = ""
         """Why no new orders are taken for now: memory would grow; "" while the index follows."""
+        self.restricted = ""
+        """Why nothing that adds risk is taken; "" while what partition 0 has decided is known."""
+        self.routing: Routing | None = None
+        """Given by the engine before `behaviours` where there are several partitions."""
         self.unreadable = ""
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
@@ -129,8 +135,21 @@ class Partition:
         table.update(dict.fromkeys(COMMANDS, self.command))
         table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
+        if self.routing is not None:
+            taken = (TextMessage, *COMMANDS, *ORDER_REPORTS, *MARKET_DATA)
+            table.update({kind: self._routed(table[kind], self.routing) for kind in taken})
+            table[ControlSeen] = ControlCopies(self).turn
         table[MassCancelChunk] = self.control.chunk
         return table
+
+    def _routed(self, behaviour: actors.Behaviour, routing: Routing) -> actors.Behaviour:
+        """The same for what is for this partition."""
+
+        def routed(item: Any) -> Any:
+            refusal = routing.refusal(item, self.restricted)
+            return behaviour(item) if refusal is None else refusal
+
+        return routed
 
     # ---- what every input passes ---------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 import actors
 from ledger.domain.codes import Code
+from ledger.engine.holding import Holding
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Arrival, Partition
 from ledger.engine.refusals import is_cancel, not_taken
@@ -27,14 +28,18 @@ class Reception:
         partition: Partition,
         open_trading: OpenJournal,
         open_market: OpenJournal,
+        holding: Holding | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._partition = partition
         self._open_trading = open_trading
         self._open_market = open_market
+        self._holding = holding
 
     def submit(self, door: str, inputs: list[Any], arrival: Arrival, reply: Reply) -> None:
         """Queue the inputs; `reply` is called once, with an answer for each, when the answers may be seen."""
+        if self._holding is not None and door == "commands":
+            reply = self._holding.reply_of(inputs, reply)
         try:
             self._dispatcher.submit_nowait([arrival, *inputs], self._answering(door, reply))
         except actors.Overloaded:

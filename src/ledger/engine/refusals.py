@@ -43,3 +43,8 @@ def not_taken(item: Any, code: Code, detail: str, retry_after_ms: int) -> Answer
     if getattr(content, "source", ""):
         return Unavailable(content.source, content.source_epoch, content.source_seq, retry_after_ms, detail)
     return Refused(command_id_of(content), int(code), detail, retry_after_ms)
+
+
+def kind_of(item: object) -> type:
+    """What type of message it is, whether it came as text or packed."""
+    return item.kind if isinstance(item, TextMessage) else type(item)

@@ -121,6 +121,8 @@ class TimerTurns:
         return decide_order(state, due.kind, due.due_ns, partition.context)
 
     def _session(self, due: TimerDue) -> Sequence[Any]:
+        if self._partition.trading.partition:
+            return []  # sessions are partition 0's; the others follow it
         self._partition.current = ("control", f"session/{due.key}")
         state = self._partition.trading.operations.sessions.get(due.key)
         if state is None:

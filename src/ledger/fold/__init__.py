@@ -22,6 +22,7 @@ from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
+from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
 from ledger.fold.passivation import Passivation
 from ledger.fold.restart import Restarted, open_index, restart, why_not
 from ledger.fold.snapshots import dump_fold, load_fold
@@ -29,14 +30,17 @@ from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
 __all__ = [
     "BASE_SCHEMA",
+    "CONTROL_FACTS",
     "HASHED",
     "KINDS",
+    "PASSED_ON",
     "BookKey",
     "ClosedStates",
     "ControlFold",
     "MarketFold",
     "OrderKey",
     "Outcome",
+    "PartitionsFold",
     "Passivation",
     "PositionKey",
     "Restarted",

@@ -53,6 +53,7 @@ from ledger.domain.operator_events import (
     PositionTransferred,
 )
 from ledger.domain.order import OrderState
+from ledger.domain.partition_events import ControlTaken
 from ledger.domain.position import PositionState
 from ledger.fold.by_position import FillsByPosition, PositionKey
 from ledger.fold.control import ControlFold
@@ -60,6 +61,7 @@ from ledger.fold.digest import Digest
 from ledger.fold.facts import Apply, SourceFacts
 from ledger.fold.instruments import instrument_of
 from ledger.fold.operations import OperationsFold
+from ledger.fold.partitions import PartitionsFold
 
 if TYPE_CHECKING:
     from ledger.fold.closed import ClosedStates
@@ -94,6 +96,7 @@ class TradingFold:
         """(kind, key) of an entity set aside, with the seq of its EntityQuarantined; 0 once it was released."""
         self.control = ControlFold(self.entities, self.orders, self.positions, self.instruments)
         self.operations = OperationsFold(self.entities)
+        self.partitions = PartitionsFold(self.entities, partition)
         # What follows is found again from the entities above, so it stands outside the digest.
         self.order_of_id: actors.Store[OrderKey, OrderKey] = store("order-of-id")
         """Order by any id of its requests: (symbol, client_order_id)."""
@@ -123,6 +126,7 @@ class TradingFold:
                 self.quarantine,
                 *self.control.stores(),
                 *self.operations.stores,
+                self.partitions.taken,
             )
         )
         self.steps: Final[dict[type, Apply]] = self._table()
@@ -170,7 +174,8 @@ class TradingFold:
 
     def _table(self) -> dict[type, Apply]:
         reported = self._order_reported
-        return {
+        table: dict[type, Apply] = {
+            ControlTaken: self.partitions.control_taken,
             **self.facts.table(),
             **{kind: self._answering(apply) for kind, apply in self.control.table().items()},
             **{kind: self._answering(apply) for kind, apply in self.operations.table().items()},
@@ -208,6 +213,7 @@ class TradingFold:
             OrderResumed: reported,
             OrderTriggered: reported,
         }
+        return {kind: self.partitions.watching(kind, apply) for kind, apply in table.items()}
 
     def _engine_started(self, _seq: int, _now: int, event: EngineStarted) -> None:
         self.started = event

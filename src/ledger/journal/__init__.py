@@ -8,7 +8,7 @@ from ledger.journal.base import BASE_FORMAT, BaseHeader, base_path, fork_hash, r
 from ledger.journal.commit import Commit
 from ledger.journal.copying import PARENTS, CopyMark, copy_journal, read_mark
 from ledger.journal.cutting import begin_lineage, drop_segments, droppable
-from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_readonly
+from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.findings import Problem, Report, VerifiedHead
 from ledger.journal.frame import (
@@ -42,7 +42,7 @@ from ledger.journal.index import (
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
 from ledger.journal.offsets import KnownOffset, note_offset, noted_offsets
-from ledger.journal.ownership import Owner, owner_of
+from ledger.journal.ownership import Owner, owner_of, writer_of
 from ledger.journal.read import JournalReader
 from ledger.journal.reserve import Reserve
 from ledger.journal.routing import partition_of
@@ -126,6 +126,7 @@ __all__ = [
     "mark_damaged",
     "note_offset",
     "noted_offsets",
+    "open_partition",
     "open_readonly",
     "owner_of",
     "pack_entry",
@@ -141,4 +142,5 @@ __all__ = [
     "write_base",
     "write_durably",
     "write_snapshot",
+    "writer_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,12 +25,13 @@ from ledger.journal.manifest import (
     software_version,
     write_manifest,
 )
-from ledger.journal.ownership import Ownership, take_ownership
+from ledger.journal.ownership import Ownership, share_directory, take_ownership
 from ledger.journal.segments import SEGMENTS, WAL, JournalDirectory
 
 JOURNALS: Final = ("trading", "market")
 COPY_MARK: Final = "copy.json"
 """Stands in a copy: see copying."""
+ATTEMPT_EVERY_S: Final = 0.1
 _UNWRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -37,12 +39,16 @@ _UNWRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, err
 class DataDirectory:
     """An open data directory; with its lock held unless it was opened for reading."""
 
-    def __init__(self, path: Path, manifest: DataManifest, ownership: Ownership | None) -> None:
+    def __init__(
+        self, path: Path, manifest: DataManifest, ownership: Ownership | None, shared: int | None = None
+    ) -> None:
+        """`shared`: the descriptor that keeps a `serve` away while only partitions are owned."""
         self.path = path
         self.lineage = manifest.lineage
         self.partitions = manifest.partitions
         self.created = manifest.created
         self._ownership = ownership
+        self._shared = shared
 
     @property
     def owned(self) -> bool:
@@ -82,6 +88,7 @@ class DataDirectory:
         in any case.
         """
         ownership, self._ownership = self._ownership, None
+        shared, self._shared = self._shared, None
         if ownership is None:
             return
         try:
@@ -91,6 +98,8 @@ class DataDirectory:
             raise storage_error("writing the heads of a clean stop in", str(self.path), error) from error
         finally:
             ownership.release()
+            if shared is not None:
+                os.close(shared)
 
     def _write_stopped(self, directory: JournalDirectory, head: Head) -> None:
         manifest = msgspec.structs.replace(directory.manifest, stopped=HeadRecord.of(head))
@@ -112,10 +121,7 @@ def create_or_open(directory: Path | str, *, partitions: int, command: str = "se
     try:
         manifest = _read_or_create(path, partitions)
         if manifest.partitions != partitions:
-            raise Refused(
-                f"{path} was born with engine.partitions: {manifest.partitions}, not {partitions}",
-                f"set engine.partitions: {manifest.partitions}, or choose another directory with --data",
-            )
+            raise _other_count(path, manifest.partitions, partitions)
         opened = DataDirectory(path, manifest, ownership)
         refuse_copy(path)
         for journal in JOURNALS:
@@ -137,6 +143,67 @@ def refuse_copy(path: Path) -> None:
             f"{path} is a copy of a journal: a second owner of its lineage would give the same places twice",
             f"continue it as a journal of its own: ledger serve --data {path} --new-lineage",
         )
+
+
+def open_partition(
+    directory: Path | str, partition: int, *, partitions: int, is_child: bool, wait_s: float = 0.0
+) -> DataDirectory:
+    """Opens a data directory as the one owner of one partition of it; what `announce` and `close` do is that one's.
+
+    `is_child`: the data directory's owner has started this process. One that runs by itself shares the directory with
+    other partitions' processes, and makes the journal where there is none. A partition that another process is just
+    giving up is waited for up to `wait_s`. Raises as `create_or_open`.
+    """
+    path = Path(directory).absolute()
+    shared = None
+    if not is_child:
+        if not (path / MANIFEST).exists():
+            create_or_open(path, partitions=partitions, command="engine").close()
+        refuse_copy(path)
+        try:
+            shared = share_directory(path)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+    try:
+        manifest = _manifest_of(path, partitions)
+        if not 0 <= partition < partitions:
+            raise Refused(
+                f"there is no partition {partition}: {path} has {partitions}", "choose a smaller one"
+            )
+        ownership = _take_partition(path / JOURNALS[0] / str(partition), wait_s)
+        return DataDirectory(path, manifest, ownership, shared)
+    except BaseException:
+        if shared is not None:
+            os.close(shared)
+        raise
+
+
+def _manifest_of(path: Path, partitions: int) -> DataManifest:
+    """The manifest of a data directory with so many partitions. Raises Refused, Corrupt."""
+    manifest = read_manifest(path / MANIFEST, DataManifest)
+    if manifest.partitions != partitions:
+        raise _other_count(path, manifest.partitions, partitions)
+    return manifest
+
+
+def _other_count(path: Path, born: int, asked: int) -> Refused:
+    return Refused(
+        f"{path} was born with engine.partitions: {born}, not {asked}",
+        f"set engine.partitions: {born}, or choose another directory with --data",
+    )
+
+
+def _take_partition(path: Path, wait_s: float) -> Ownership:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return take_ownership(path, "engine")
+        except Refused:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(ATTEMPT_EVERY_S)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
 
 
 def open_readonly(directory: Path | str) -> DataDirectory:

@@ -1,4 +1,4 @@
-"""The lock of a data directory: one owner at a time, and a person can read who.
+"""The locks of a data directory and of its partitions: one owner at a time, and a person can read who.
 
 The lock is a flock on `DIR/lock`, which the kernel releases when its process dies; the JSON in the file is for people
 and is never trusted. The file is never removed: two processes could then each lock one of the same name.
@@ -88,8 +88,35 @@ def take_ownership(directory: Path, command: str) -> Ownership:
         raise
 
 
+def share_directory(directory: Path) -> int:
+    """Holds a data directory together with others that write to partitions of it, so that no `serve` takes it; the
+    descriptor, whose closing ends that. Raises Refused naming the owner, OSError where it cannot write."""
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    if not _try_lock(descriptor, fcntl.LOCK_SH):
+        owner = _read_owner(descriptor)
+        os.close(descriptor)
+        raise Refused(
+            f"{directory} is owned by {owner}",
+            "it runs every partition itself: stop it first, or choose another directory with --data",
+        )
+    return descriptor
+
+
+def writer_of(data: Path | str, partition: int | None = None) -> Owner | None:
+    """Who may write to a partition of a data directory, or to any of them: its owner, or a partition's own."""
+    owner = owner_of(data)
+    if owner is not None:
+        return owner
+    name = "*" if partition is None else str(partition)
+    for lock in sorted(Path(data).glob(f"trading/{name}/{LOCK}")):
+        owner = owner_of(lock.parent)
+        if owner is not None:
+            return owner
+    return None
+
+
 def owner_of(directory: Path | str) -> Owner | None:
-    """The living owner of a data directory; None: there is none."""
+    """The living owner of a data directory, or of a partition's; None: there is none."""
     try:
         descriptor = os.open(Path(directory) / LOCK, os.O_RDONLY)
     except FileNotFoundError:

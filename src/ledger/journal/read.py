@@ -21,7 +21,7 @@ from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle, damaged_file
 from ledger.journal.errors import Corrupt, Refused, Unavailable
 from ledger.journal.frame import Frame, Head, check_next, decode_frame, key_of, place_text
-from ledger.journal.ownership import owner_of
+from ledger.journal.ownership import writer_of
 from ledger.journal.segments import JournalDirectory, SegmentFile, copy_items, last_frame
 from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import unsettled
@@ -164,7 +164,8 @@ class JournalReader:
 
     def _reads_wal(self) -> bool:
         if self._wal is None:
-            return bool(wal_paths(self.directory)) and owner_of(self._data_path) is None
+            writer = writer_of(self._data_path, self.directory.partition)
+            return bool(wal_paths(self.directory)) and writer is None
         return self._wal
 
     def _seek(self, from_seq: int) -> tuple[int, Head]:

@@ -22,7 +22,7 @@ from ledger.journal.errors import Corrupt
 from ledger.journal.findings import FAULTS, Check, Progress, Report, VerifiedHead, no_progress
 from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, genesis, place_text
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
-from ledger.journal.ownership import owner_of
+from ledger.journal.ownership import writer_of
 from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
 from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import recover_wal
@@ -62,7 +62,7 @@ def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
 
 
 def _verify_partitions(check: Check, data: Path, paths: list[Path]) -> None:
-    live = owner_of(data) is not None
+    live = writer_of(data) is not None
     patterns = (f"{SEGMENTS}/*.lmdb",) if live else (f"{SEGMENTS}/*.lmdb", f"{WAL}/[01].wal")
     check.bytes_total = sum(
         file.stat().st_size for path in paths for pattern in patterns for file in path.glob(pattern)
@@ -139,7 +139,7 @@ def _verify_lone_segment(check: Check, path: Path) -> None:
         check.found(error, path)
         return
     walk = _Walk(check, directory, origin)
-    live = owner_of(partition_path.parent.parent) is not None
+    live = writer_of(partition_path.parent.parent) is not None
     walk.segment(segment, sealed=segment.sealed(), walk_structure=segment.sealed() or not live)
     walk.report()
     check.notices.append(f"{path} was verified by itself: that other segments join it was not looked at")
@@ -221,7 +221,7 @@ class _Walk:
         try:
             found = recover_wal(self._directory, settled)
         except FAULTS as error:
-            if owner_of(self._directory.path.parent.parent) is not None:
+            if writer_of(self._directory.path.parent.parent) is not None:
                 self._check.notices.append(f"{paths[0].parent} was not verified: an owner writes it now")
                 return
             self._check.found(error, paths[0].parent)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self, final
@@ -16,6 +17,7 @@ from typing import IO, Any, Final, Self, final
 import msgspec
 
 from ledger.errors import Unavailable
+from ledger.journal import owner_of
 
 READY_S: Final = 60.0
 END_S: Final = 10.0
@@ -79,8 +81,20 @@ class Child:
         )
 
     def kill(self) -> int:
-        """kill -9; returns when it is gone."""
-        return self._end(signal.SIGKILL)
+        """kill -9 of all its processes; returns when it is gone."""
+        code = self._end(signal.SIGKILL)
+        for partition in self.data.glob("trading/*"):
+            owner = owner_of(partition)
+            if owner is not None and owner.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(owner.pid, signal.SIGKILL)
+        return code
+
+    def kill_partition(self, partition: int) -> None:
+        """kill -9 of one partition's process; the ledger starts it again."""
+        owner = owner_of(self.data / "trading" / str(partition))
+        assert owner is not None, f"partition {partition} does not run"
+        os.kill(owner.pid, signal.SIGKILL)
 
     def stop(self) -> int:
         """SIGTERM; its exit code."""

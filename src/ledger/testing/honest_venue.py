@@ -21,6 +21,7 @@ from ledger.domain.facts import (
     ReportReplaced,
     ReportReplaceRejected,
 )
+from ledger.journal import partition_of
 
 BEGAN_NS: Final = 1_763_650_000_000_000_000
 TRADE_DATE: Final = "2025-11-20"
@@ -77,6 +78,9 @@ class HonestVenue:
         self.source = f"sim/{run}"
         self.epoch = 1
         self.seq = 0
+        self.partitions = 1
+        """Of the ledger: each has a number line of its own, since each judges the numbers by itself."""
+        self._lines: dict[int, int] = {}
         self._executions = self._booked = 0
         self.orders: dict[tuple[str, str], RestingOrder] = {}
         """What rests."""
@@ -112,7 +116,12 @@ class HonestVenue:
     def head(self, order: RestingOrder) -> tuple[str, int, int, str, str, str]:
         """The next number, and the order."""
         self.seq += 1
-        return self.source, self.epoch, self.seq, order.symbol, order.exchange, order.client_order_id
+        source, seq = self.source, self.seq
+        if self.partitions > 1:
+            line = partition_of(order.symbol, self.partitions)
+            seq = self._lines[line] = self._lines.get(line, 0) + 1
+            source = f"{source}/{line}"
+        return source, self.epoch, seq, order.symbol, order.exchange, order.client_order_id
 
     def now(self) -> int:
         """The venue's clock moves with its facts."""

@@ -7,14 +7,15 @@ its first frame, without the engine, and each answer's record is looked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 from msgspec import Struct
 
 from ledger.codec import decode_events
-from ledger.journal import JournalReader
+from ledger.fold import CONTROL_FACTS
+from ledger.journal import JournalReader, open_readonly
 from ledger.testing.simulation import OutwardDoor, TradingDoor
 
 Sign = bytes | tuple[str, int, int]
@@ -55,7 +56,7 @@ class Recorder:
         self._on_answer(len(self.acknowledged))
         return answers
 
-    async def outward(self, exchange: str, through: int) -> list[dict[str, Any]]:
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
         """Pass the outward stream on; a door without one has none."""
         assert isinstance(self._door, OutwardDoor), "the recorded door has no outward stream"
         return await self._door.outward(exchange, through)
@@ -76,9 +77,13 @@ class Found(Struct, frozen=True):
 def look_up(data: Path, acknowledged: set[Sign]) -> Found:
     """Read the trading journal of a ledger that has stopped, and count. Raises Corrupt."""
     counted: Counter[Sign] = Counter()
-    with JournalReader(data, "trading", 0) as reader:
-        for frame in reader.frames():
-            counted.update(filter(None, map(sign_of, decode_events(frame.payload))))
+    for partition in range(open_readonly(data).partitions):
+        with JournalReader(data, "trading", partition) as reader:
+            for frame in reader.frames():
+                events = decode_events(frame.payload)
+                if partition:  # copies of what partition 0 has decided
+                    events = [event for event in events if type(event) not in CONTROL_FACTS]
+                counted.update(filter(None, map(sign_of, events)))
     lost = sum(1 for sign in acknowledged if not counted[sign])
     doubled = sum(1 for sign in acknowledged if counted[sign] > 1)
     return Found(lost, doubled)

@@ -8,7 +8,7 @@ first ones. The ledger may be killed and started again meanwhile, as long as the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Protocol, final, runtime_checkable
 
@@ -45,8 +45,8 @@ class TradingDoor(Protocol):
 class OutwardDoor(Protocol):
     """A ledger whose outward stream can be read, as a venue's gateway reads it."""
 
-    async def outward(self, exchange: str, through: int) -> list[dict[str, Any]]:
-        """Rows of the outward stream since the last call, up to event `through` at least."""
+    async def outward(self, exchange: str, through: Mapping[int, int]) -> list[dict[str, Any]]:
+        """Rows of the outward streams since the last call, up to event `through[partition]` at least."""
         ...
 
 
@@ -83,6 +83,7 @@ async def simulate(
     new_id: Callable[[], bytes],
     rate: float = 0.0,
     nasty: bool = False,
+    partitions: int = 1,
     progress: Progress = lambda _orders, _acknowledged: None,
 ) -> Simulated:
     """Drive `orders` new orders at `rate` a second (0: as fast as it goes) and compare at the end.
@@ -90,7 +91,7 @@ async def simulate(
     A `nasty` venue repeats, reorders, holds back, takes back and contradicts itself (see `Venue`); the end must be
     exact all the same, with every anomaly that was due. `run` makes the ids of this run its own; `new_id` gives command ids.
     """
-    simulation = _Simulation(door, seed, run, new_id, nasty)
+    simulation = _Simulation(door, seed, run, new_id, nasty, partitions)
     began = trio.current_time()
     await simulation.define()
     await simulation.trade(orders, rate, progress)
@@ -101,7 +102,13 @@ async def simulate(
 @final
 class _Simulation:
     def __init__(
-        self, door: TradingDoor, seed: int, run: str, new_id: Callable[[], bytes], nasty: bool
+        self,
+        door: TradingDoor,
+        seed: int,
+        run: str,
+        new_id: Callable[[], bytes],
+        nasty: bool,
+        partitions: int,
     ) -> None:
         self._door = door
         self._seed = seed
@@ -117,6 +124,7 @@ class _Simulation:
             {each.symbol: (each.lot, each.around) for each in INSTRUMENTS},
             nasty=nasty,
             claimants=self._strategies.names,
+            partitions=partitions,
         )
         self._watch = AnomalyWatch(door, run) if nasty else None
         self._due: dict[bytes, Instruction] = {}
@@ -129,7 +137,7 @@ class _Simulation:
         if self._watch is not None:
             await self._watch.begin()
         if isinstance(self._door, OutwardDoor):
-            await self._door.outward(EXCHANGE, 0)
+            await self._door.outward(EXCHANGE, {})
         known = {row["symbol"] for row in await self._door.rows("instruments")}
         commands: list[Any] = [
             DefineInstrument(
@@ -179,7 +187,10 @@ class _Simulation:
         """Give the venue what the outward stream tells its gateway; every acknowledged command must be there once."""
         if not isinstance(self._door, OutwardDoor):
             return
-        through = max((answer.seq for answer in answers if type(answer) is Committed), default=0)
+        through: dict[int, int] = {}
+        for answer in answers:
+            if type(answer) is Committed:
+                through[answer.partition] = max(answer.seq, through.get(answer.partition, 0))
         for row in await self._door.outward(EXCHANGE, through):
             instruction = instruction_of(row, self._scales)
             if instruction is None or not instruction.client_order_id.startswith(f"{self._run}-"):

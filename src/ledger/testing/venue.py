@@ -28,9 +28,11 @@ class Venue:
         *,
         nasty: bool = False,
         claimants: tuple[str, ...] = (),
+        partitions: int = 1,
     ) -> None:
         """`markets` are (lot, price around which it trades) by symbol; unknown orders name one of `claimants` or none."""
         self._core = HonestVenue(seed, run, markets)
+        self._core.partitions = partitions
         self._mischief = Mischief(self._core, seed, claimants) if nasty else None
         self._delivery = Delivery(self._core, seed) if nasty else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.cli import COMMANDS, PLANNED, main
+from ledger.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -36,12 +36,6 @@ def test_no_command_shows_the_help_and_is_a_usage_error(capsys: pytest.CaptureFi
 def test_a_mistyped_command_names_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["shwo"]) == 2
     assert "ledger show" in said(capsys)
-
-
-@pytest.mark.parametrize("name", PLANNED)
-def test_a_command_of_later_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name]) == 2
-    assert f"ledger {name}" in said(capsys)
 
 
 GROUPS = (

@@ -43,7 +43,6 @@ REFUSED = [
     ("S-50", FLOW + "hot_path.destination=inmemory_cache", "destination market_journal"),
     ("S-52", DB + "partitioning.strategy=hash_based", "engine.partitions"),
     ("S-52", DB + "partitioning.strategy=range_based", "engine.partitions"),
-    ("S-52", "engine.partitions=2", "planned"),
     ("S-53", DB + "databases.timeseries.type=influxdb", "questdb or timescaledb"),
     ("S-53", DB + "databases.inmemory.type=memcached", "use redis"),
     ("S-53", DB + "databases.inmemory.type=aerospike", "use redis"),

@@ -93,7 +93,6 @@ class Engine(msgspec.Struct, frozen=True):
             seed="S-52",
             least=1,
             most=1024,
-            most_now=1,
         ),
     ] = 1
     turns_max: Annotated[

@@ -1,0 +1,93 @@
+"""Passing kill switches and mass cancels on: what a partition took by itself is told to partition 0, until that has it.
+
+Partition 0's journal carries it to all others. It is sent with the id under which it was taken, so that it counts once
+whichever way it came, and what partition 0 has said of it is journaled, so that a restart goes on where this ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, final
+
+import trio
+import zmq
+
+from ledger.domain.control_commands import EngageKillSwitch, MassCancel, ReleaseKillSwitch
+from ledger.domain.control_events import KillSwitchEngaged, MassCancelRequested
+from ledger.endpoints import NoEndpoints, read_endpoints
+from ledger.fold import TradingFold
+from ledger.wire import Committed, Rejected, decode_answers, encode_messages
+from ledger.zmq_trio import TrioSocket
+
+LOOK_EVERY_S: Final = 0.05
+ANSWER_S: Final = 2.0
+AGAIN_S: Final = 0.2
+BATCH_MAX: Final = 64
+
+
+@final
+class PassingOn:
+    """The service of a partition other than 0. Belongs to the trio thread."""
+
+    def __init__(
+        self,
+        data: Path,
+        context: zmq.Context[Any],
+        fold: Callable[[], TradingFold],
+        confirmed: Callable[[tuple[bytes, ...]], Awaitable[None]],
+    ) -> None:
+        """`confirmed` journals which command_ids partition 0 has answered for."""
+        self._data = data
+        self._context = context
+        self._fold = fold
+        self._confirmed = confirmed
+
+    async def run(self) -> None:
+        """Pass on whatever is taken, until it is cancelled."""
+        while True:
+            waiting = self._waiting()
+            if not waiting:
+                await trio.sleep(LOOK_EVERY_S)
+                continue
+            known = await self._told(waiting)
+            if known:
+                await self._confirmed(known)
+            else:
+                await trio.sleep(AGAIN_S)
+
+    def _waiting(self) -> list[Any]:
+        """The commands to send, in the order in which they were taken."""
+        fold = self._fold()
+        found = sorted(
+            (seq, command_id) for command_id, seq in fold.partitions.unpassed.states.items() if seq
+        )
+        outcomes = [fold.outcomes.get(command_id) for _, command_id in found[:BATCH_MAX]]
+        return [command_of(outcome.event) for outcome in outcomes if outcome is not None]
+
+    async def _told(self, commands: list[Any]) -> tuple[bytes, ...]:
+        """Send them to partition 0; the ids that it has answered for good."""
+        try:
+            endpoint = read_endpoints(self._data).endpoints["commands"]
+        except NoEndpoints:
+            return ()
+        socket = TrioSocket(self._context.socket(zmq.DEALER))
+        try:
+            socket.raw.connect(endpoint)
+            with trio.move_on_after(ANSWER_S):
+                await socket.send_multipart([encode_messages(commands)])
+                (frames, *_) = await socket.recv_many()
+                answers = decode_answers(frames[-1])
+                return tuple(it.command_id for it in answers if isinstance(it, (Committed, Rejected)))
+        finally:
+            socket.close()
+        return ()
+
+
+def command_of(event: Any) -> Any:
+    """The command that an event of a kill switch or mass cancel came from, with the same id and content."""
+    if type(event) is KillSwitchEngaged:
+        return EngageKillSwitch(event.command_id, event.scope, event.name, event.reason, event.on_behalf_of)
+    if type(event) is MassCancelRequested:
+        return MassCancel(event.command_id, event.scope, event.name, event.reason, event.on_behalf_of)
+    return ReleaseKillSwitch(event.command_id, event.engagement, event.reason, event.on_behalf_of)
