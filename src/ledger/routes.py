@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ledger.journal import partition_of
-
 Row = dict[str, Any]
 EVERYWHERE: Final = frozenset(("MassCancel", "EngageKillSwitch", "ReleaseKillSwitch", "ConfirmRecovery"))
 """For each partition."""
@@ -44,6 +42,12 @@ _SUMMED: Final = (
 )
 
 
+def _home_of(symbol: str, partitions: int) -> int:
+    from ledger.journal import partition_of  # with one partition nobody needs LMDB to show something
+
+    return partition_of(symbol, partitions)
+
+
 def decided_by_zero(kind: type[Struct]) -> bool:
     """Whether partition 0 decides such a command for all."""
     name = kind.__name__
@@ -64,7 +68,7 @@ def partitions_for(
         symbol = symbol_of_entity(*key) or None
     elif name == "DefineInstrument":
         symbol = None
-    number = partition_of(symbol, partitions) if symbol is not None else 0
+    number = _home_of(symbol, partitions) if symbol is not None else 0
     return range(number, number + 1)
 
 
@@ -82,7 +86,7 @@ def partitions_asked(what: str, filters: Mapping[str, Any], partitions: int) -> 
     symbol, order_id = filters.get("symbol"), str(filters.get("order_id") or "")
     number = order_id.partition("-")[0]
     if symbol:
-        one = partition_of(str(symbol), partitions)
+        one = _home_of(str(symbol), partitions)
     elif number.isdigit() and int(number) < partitions:
         one = int(number)
     else:

@@ -78,7 +78,6 @@ def test_an_unknown_option_is_one_line_with_the_cure(capsys: pytest.CaptureFixtu
         (["cancel"], "--open"),
         (["cancel", "0-1", "--open", "--reason", "x"], "--open"),
         (["cancel", "0-1"], "--reason"),
-        (["demo", "--partitions", "2"], "not built yet"),
         (["feed", "kraken"], "ledger feed kraken FILE"),
         (["feed", "lobster"], "--messages"),
         (["feed", "binance"], "ledger feed binance FILE"),
