@@ -15,7 +15,14 @@ SRC = ROOT / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.cli",),
     ("ledger.app", "ledger.parent"),
-    ("ledger.ingress", "ledger.egress", "ledger.client", "ledger.feeds", "ledger.testing"),
+    (
+        "ledger.ingress",
+        "ledger.egress",
+        "ledger.client",
+        "ledger.feeds",
+        "ledger.testing",
+        "ledger.engine_wiring",
+    ),
     ("ledger.engine", "ledger.projections", "ledger.archive"),
     ("ledger.fold", "ledger.views", "ledger.closing", "ledger.routes"),
     ("ledger.codec", "ledger.wire", "ledger.config"),

@@ -88,7 +88,7 @@ READY = """
 import sys, time, trio
 from pathlib import Path
 begun = time.perf_counter()
-from ledger.app import engine_settings
+from ledger.engine_wiring import engine_settings
 from ledger.config import load
 from ledger.engine import Engine
 from ledger.journal import create_or_open

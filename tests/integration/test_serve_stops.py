@@ -143,7 +143,7 @@ def test_resume_answers_for_a_stopped_ledger_and_refuses_one_that_runs(
     assert "stop it first" in err
     assert ledger.stop() == 0
     row = typed.json("resume", "--data", ledger.data)
-    assert row["places"]["trading"] == "trading/0:1"
+    assert row["places"][0] == "trading/0:1"
     assert (ledger.data / "reserve").stat().st_size == row["reserve_bytes"]
     code, _, err = typed("resume", "--data", ledger.data, "--set", f"journal.reserve_bytes={1 << 60}")
     assert code == 3

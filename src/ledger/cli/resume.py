@@ -35,7 +35,9 @@ def resume(*, data: Data = None, config: ConfigFile = None, sets: Sets = None, a
     partitions = open_readonly(directory).partitions
     replayed = replay_all(directory, {})
     places = [
-        f"{name}/{number}:{done.head.seq}" for number, each in enumerate(replayed) for name, done in each.items()
+        f"{name}/{number}:{done.head.seq}"
+        for number, each in enumerate(replayed)
+        for name, done in each.items()
     ]
     free = _reserved(directory, partitions, loaded.settings.journal.reserve_bytes)
     row: dict[str, Any] = {"data": str(directory), "places": places, "reserve_bytes": free}

@@ -149,6 +149,11 @@ class Client:
         self._doors.clear()
         self._context.destroy(linger=0)
 
+    @property
+    def partitions(self) -> int:
+        """Of the ledger."""
+        return self._desk.partitions
+
     def statistics(self) -> dict[str, ConversationStatistics]:
         """What passed at each door that was used."""
         return {name: door.conversation.statistics() for name, door in self._doors.items()}

@@ -123,23 +123,44 @@ class Engine:
         opened = {name: self._open_journal(name, head, epoch) for name, head in heads.items()}
         self.open_trading, self.open_market = opened["trading"], opened["market"]
         trading.keeps_changes = self._publisher is not None
-        limits = Limits(
-            idempotence_window_ns=self.settings.idempotence_window_ns,
-            clock_step_max_ns=self.settings.clock_step_max_ns,
-            rules=self.settings.rules,
-            times=self.settings.times,
-            crossed_max_ns=self.settings.crossed_max_ns,
-        )
         self.partition = Partition(
             trading,
             market,
             self.open_trading,
             self.open_market,
-            limits,
+            self._limits(),
             Views(trading, market, self._describe, self._doors, self._projected),
         )
         if self.directory.partitions > 1:
             self.partition.routing = Routing(self.number, self.directory.partitions, self._door_of)
+        self._open_turns()
+        for name, commit in self._commits.items():
+            writer = self._start_writer(name, commit, token)
+            self._writers[name] = writer
+            opened[name].attach(writer, on_full=self.dispatcher.pause)
+        if uses:
+            self.passivation = EnginePassivation(
+                self.directory.path,
+                self.partition,
+                self.open_trading,
+                found,
+                self.settings.index_lag_max,
+                self._fail,
+            )
+        self._begin_epoch(heads["market"])
+
+    def _limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            idempotence_window_ns=settings.idempotence_window_ns,
+            clock_step_max_ns=settings.clock_step_max_ns,
+            rules=settings.rules,
+            times=settings.times,
+            crossed_max_ns=settings.crossed_max_ns,
+        )
+
+    def _open_turns(self) -> None:
+        """The dispatcher of the partition's turns, its timers, and what hands inputs in."""
         operator = self.partition.operator
         chunk = max(1, min(CHUNK, self.settings.queue_max // 2))
         self.timers = Timers(
@@ -158,20 +179,6 @@ class Engine:
         self._reception = Reception(
             self.dispatcher, self.partition, self.open_trading, self.open_market, self._holding
         )
-        for name, commit in self._commits.items():
-            writer = self._start_writer(name, commit, token)
-            self._writers[name] = writer
-            opened[name].attach(writer, on_full=self.dispatcher.pause)
-        if uses:
-            self.passivation = EnginePassivation(
-                self.directory.path,
-                self.partition,
-                self.open_trading,
-                found,
-                self.settings.index_lag_max,
-                self._fail,
-            )
-        self._begin_epoch(heads["market"])
 
     def _open_commit(self, name: str) -> Head:
         directory = self.directory.journal(name, self.number)
