@@ -22,6 +22,7 @@ from ledger import egress, ingress
 from ledger.children import Child, ChildSpec, is_child, run_children, wait_parent_gone
 from ledger.closing import left_open
 from ledger.config import Settings
+from ledger.domain.timers import ENGINE
 from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
@@ -29,7 +30,7 @@ from ledger.engine.collecting import collect_rarely
 from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
-from ledger.keys import KeyPair, read_pair, server_lock
+from ledger.keys import DialKeys, KeyPair, read_pair, server_lock
 from ledger.projections.status import status_rows
 from ledger.stop_signals import remembered_stops
 from ledger.views import position_row
@@ -149,6 +150,8 @@ class Ledger:
             allowed = [
                 ingress.Key(key.name, key.public_key, frozenset(key.rights)) for key in doors.curve.allowed
             ]
+            if self._own is not None:  # partitions speak with each other as the ledger that they are
+                allowed.append(ingress.Key(ENGINE, self._pair.public, frozenset(ingress.RIGHTS)))
             self._keyring = ingress.Keyring(allowed)
             self._gate = ingress.Gate(self._context, self._keyring)
         bound = ingress.bind_doors(
@@ -311,7 +314,11 @@ class Ledger:
         if engine.partition.restricted:
             self._say(f"partition {self._number}: {engine.partition.restricted}")
         passing = egress.PassingOn(
-            self._data, self._context, lambda: engine.partition.trading, following.confirmed
+            self._data,
+            self._context,
+            lambda: engine.partition.trading,
+            following.confirmed,
+            None if self._pair is None else DialKeys(self._pair, self._pair.public),
         )
         nursery.start_soon(passing.run)
 

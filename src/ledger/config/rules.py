@@ -235,17 +235,8 @@ def _unreadable(name: str) -> str:
     return ""
 
 
-def keys_and_partitions(configured: Configured) -> Iterator[Finding]:
-    """Partitions speak with each other without keys so far."""
-    settings = configured.settings
-    if settings.engine.partitions > 1 and settings.doors.curve.enabled:
-        text = f"needs engine.partitions: 1 (it is {settings.engine.partitions}): partitions pass kill switches on without keys"
-        yield Finding("doors.curve.enabled", text, refuse=True)
-
-
 OWN_RULES: tuple[Rule, ...] = (
     not_built_yet,
-    keys_and_partitions,
     doors_on_loopback,
     doors_and_sockets,
     sizes_that_fit,

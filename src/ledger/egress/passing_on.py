@@ -17,6 +17,7 @@ from ledger.domain.control_commands import EngageKillSwitch, MassCancel, Release
 from ledger.domain.control_events import KillSwitchEngaged, MassCancelRequested
 from ledger.endpoints import NoEndpoints, read_endpoints
 from ledger.fold import TradingFold
+from ledger.keys import DialKeys
 from ledger.wire import Committed, Rejected, decode_answers, encode_messages
 from ledger.zmq_trio import TrioSocket
 
@@ -36,8 +37,10 @@ class PassingOn:
         context: zmq.Context[Any],
         fold: Callable[[], TradingFold],
         confirmed: Callable[[tuple[bytes, ...]], Awaitable[None]],
+        keys: DialKeys | None = None,
     ) -> None:
-        """`confirmed` journals which command_ids partition 0 has answered for."""
+        """`confirmed` journals which command_ids partition 0 has answered for; `keys` are shown at its door."""
+        self._keys = keys
         self._data = data
         self._context = context
         self._fold = fold
@@ -73,6 +76,8 @@ class PassingOn:
             return ()
         socket = TrioSocket(self._context.socket(zmq.DEALER))
         try:
+            if self._keys is not None:
+                self._keys.lock(socket.raw)
             socket.raw.connect(endpoint)
             with trio.move_on_after(ANSWER_S):
                 await socket.send_multipart([encode_messages(commands)])

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import uuid_utils
+import zmq
 
 from ledger.client import InDoubtError, RefusedError, connect
 from ledger.codec import decode_events
@@ -18,6 +21,7 @@ from ledger.domain.control_events import KillSwitchEngaged, MassCancelRequested
 from ledger.domain.events import CancelRequested, InstrumentDefined
 from ledger.endpoints import read_endpoints
 from ledger.journal import JournalReader, owner_of, partition_of
+from ledger.keys import DialKeys, new_pair, write_pair
 from ledger.testing import Child
 
 pytestmark = pytest.mark.slow
@@ -200,3 +204,36 @@ def _wait_growth(data: Path) -> None:
     while settled() < begin + 100:
         assert time.monotonic() < deadline, "nothing is traded"
         time.sleep(0.01)
+
+
+def test_partitions_with_keys_pass_a_kill_switch_on(tmp_path: Path) -> None:
+    """Engaged at partition 2 alone, it reaches 0, and through 0's journal all others."""
+    keys = tmp_path / "keys"
+    pair, desk = new_pair(), new_pair()
+    write_pair(keys, "server", pair)
+    write_pair(keys, "desk", desk)
+    allowed = [{"name": "desk", "public_key": desk.public, "rights": ["trade", "read", "operate"]}]
+    curve = {"enabled": True, "secret_key_file": str(keys / "server.key"), "allowed": allowed}
+    config = tmp_path / "locked.yaml"
+    config.write_bytes(msgspec.json.encode({"engine": {"partitions": 3}, "doors": {"curve": curve}}))
+    with Child(tmp_path / "data", config=config) as child:
+        child.start()
+        context: zmq.Context[Any] = zmq.Context()
+        socket = context.socket(zmq.DEALER)
+        DialKeys(desk, pair.public).lock(socket)
+        socket.connect(read_endpoints(child.data, 2).endpoints["commands"])
+        command = {
+            "type": "EngageKillSwitch",
+            "scope": "ALL",
+            "reason": "a test",
+            "command_id": str(uuid_utils.uuid7()),
+        }
+        socket.send(msgspec.json.encode(command))
+        assert socket.poll(10_000)
+        assert msgspec.json.decode(socket.recv())["type"] == "Committed"
+        context.destroy(linger=0)
+        with connect(child.data, key=keys / "desk.key") as ledger:
+            deadline = time.monotonic() + 20
+            while not list(ledger.query("kills")):
+                assert time.monotonic() < deadline, "it never reached partition 0"
+                time.sleep(0.05)

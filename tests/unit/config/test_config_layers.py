@@ -196,9 +196,3 @@ def test_every_setting_has_a_sentence_a_class_and_a_checked_default() -> None:
         if isinstance(leaf.default, int) and leaf.note.least is not None:
             assert leaf.note.least <= leaf.default <= (leaf.note.most or leaf.default), path
     assert len(leaves()) > 200
-
-
-def test_keys_need_one_partition() -> None:
-    """Partitions pass a kill switch on to another without a key: with keys it would not come in."""
-    with pytest.raises(ConfigError, match="without keys"):
-        load(None, ["doors.curve.enabled=true", "engine.partitions=2"])
