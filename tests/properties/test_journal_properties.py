@@ -188,7 +188,7 @@ def test_an_old_version_of_an_event_folds_to_the_same_state(
     payload = encode_events(old)
     with pytest.raises(msgspec.ValidationError):
         decode_events(payload)
-    monkeypatch.setattr(codec, "_decoder", msgspec.msgpack.Decoder(list[Event | _OrderFilledOfOld]))
+    monkeypatch.setattr(codec, "_decoder_of_all", msgspec.msgpack.Decoder(list[Event | _OrderFilledOfOld]))
     monkeypatch.setitem(codec.UPCASTERS, _OrderFilledOfOld, _upcast)
     now = decode_events(payload)
     assert now == [event for _, _, event in events]

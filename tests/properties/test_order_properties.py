@@ -403,7 +403,7 @@ def test_the_nasty_stream_reaches_every_event_of_orders() -> None:
     """A property that never meets a case proves nothing: the steps above make every event there is."""
     made: set[type] = set()
 
-    @settings(deadline=None, max_examples=600, derandomize=True, database=None)
+    @settings(deadline=None, max_examples=1500, derandomize=True, database=None)
     @given(RULES, STREAM)
     def gather(rules: OrderRules, stream: list[tuple[str, Step]]) -> None:
         desk = begun(rules)

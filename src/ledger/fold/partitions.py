@@ -55,16 +55,20 @@ class PartitionsFold:
         self.taken: actors.Store[int, tuple[int, int]] = entities.store("control-taken")
         """0 -> (seq in partition 0's journal, control_version there), once something was taken; empty in partition 0."""
         # What follows is found again from the journal, so it stands outside the digest.
-        self._counted: actors.Store[int, int] = entities.store("control-counted")
+        self.counted: actors.Store[int, int] = entities.store("control-counted")
         self.unpassed: actors.Store[bytes, int] = entities.store("control-unpassed")
         """Kill switches and mass cancels taken here, by command_id, with their seq; 0 once partition 0 has them."""
+
+    def stores(self) -> tuple[actors.Store[Any, Any], ...]:
+        """All that is kept here, for snapshots."""
+        return self.taken, self.counted, self.unpassed
 
     @property
     def control_version(self) -> int:
         """How many control facts partition 0 had decided, as far as this partition has them."""
         if self._partition:
             return self.taken.states.get(0, (0, 0))[1]
-        return self._counted.states.get(0, 0)
+        return self.counted.states.get(0, 0)
 
     def control_taken(self, _seq: int, _now: int, event: ControlTaken) -> None:
         """The control facts up to there are part of this journal."""
@@ -76,11 +80,11 @@ class PartitionsFold:
         """The same, counted where it is decided; elsewhere what is to be passed on is kept in mind."""
         if self._partition == 0 and kind in CONTROL_FACTS:
 
-            def counted(seq: int, now: int, event: Any) -> None:
+            def counting(seq: int, now: int, event: Any) -> None:
                 apply(seq, now, event)
-                self._counted.put(0, (self._counted.get(0) or 0) + 1)
+                self.counted.put(0, (self.counted.get(0) or 0) + 1)
 
-            return counted
+            return counting
         if self._partition and kind in PASSED_ON:
 
             def noted(seq: int, now: int, event: Any) -> None:

@@ -52,7 +52,7 @@ class _Body(Struct, frozen=True, array_like=True):
 def dump_fold(fold: TradingFold | MarketFold, *, whole: bool = False) -> bytes:
     """The body of a snapshot of the installed state. For a trading fold, without what belongs into the index, unless
     `whole`: then everything must be in memory."""
-    stores = tuple((store.kind, _dump_store(store, whole)) for store in _stores(fold))
+    stores = tuple((store.kind, _dump_store(store, whole)) for store in stores_of(fold))
     facts = fold.facts
     beside = encode_value(_Beside(fold.started, tuple(facts.anomalies), facts.counts))
     control = books = b""
@@ -67,7 +67,7 @@ def load_fold(fold: TradingFold | MarketFold, body: bytes) -> None:
     """Fill an empty fold. Raises msgspec.MsgspecError, KeyError or ValueError where it is no body of this code's."""
     stored = msgspec.msgpack.decode(body, type=_Body)
     items = {kind: decode_value(part, _LISTS[kind]) for kind, part in stored.stores}
-    stores = {store.kind: store for store in _stores(fold)}
+    stores = {store.kind: store for store in stores_of(fold)}
     if items.keys() != stores.keys():
         raise ValueError(f"it holds {sorted(items)}")
     beside = decode_value(stored.beside, _Beside)
@@ -90,12 +90,13 @@ def load_fold(fold: TradingFold | MarketFold, body: bytes) -> None:
         fold.books.states[book.exchange, book.symbol] = restore_book(book)
 
 
-def _stores(fold: TradingFold | MarketFold) -> Iterator[_Store]:
+def stores_of(fold: TradingFold | MarketFold) -> Iterator[_Store]:
+    """Every store that a snapshot holds; books have a form of their own."""
     facts = fold.facts
     yield from (fold.instruments, facts.sources, facts.suspended, facts.cases, facts.closed)
     if isinstance(fold, TradingFold):
         yield from (fold.strategies, fold.orders, fold.fills, fold.positions, fold.quarantine)
-        yield from (*fold.control.stores(), *fold.operations.stores)
+        yield from (*fold.control.stores(), *fold.operations.stores, *fold.partitions.stores())
         yield from (fold.order_of_id, fold.order_of_venue_id, fold.order_of_number, fold.outcomes)
 
 
