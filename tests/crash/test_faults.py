@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +64,12 @@ def test_a_stepping_clock_loses_nothing(tmp_path: Path) -> None:
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     counts = counts_of("order", tmp_path, 2)
     assert (counts["failed"], counts["seeds"]) == (0, 2)
+
+
+@pytest.mark.slow
+def test_killed_projectors_servers_and_ledgers_leave_every_sink_equal_to_the_fold() -> None:
+    with tempfile.TemporaryDirectory("-ledger-faults") as folder:  # reachable by a server of another user
+        counts = counts_of("projections", Path(folder), 6)
+    assert counts["failed"] == 0
+    assert counts["orders"] > 1000
+    assert sum(number for name, number in counts.items() if name.endswith("killed")) == 6
