@@ -28,6 +28,7 @@ from ledger.domain.events import (
     FillCorrected,
     InstrumentDefined,
     OrderFilled,
+    SourceGapOpened,
 )
 from ledger.domain.facts import (
     MARKET_DATA,
@@ -101,7 +102,9 @@ class FactTurns:
         partition.commit_trading(events)
         if type(events[0]) is FactSuspended:
             self._queue_behind(journal, events)
-        return partition.fact_committed(fact, journal, repeated=False)
+        # A hole that is only in doubt is noted beside a fact that says nothing new.
+        is_known = all(type(event) is SourceGapOpened for event in events)
+        return partition.fact_committed(fact, journal, repeated=is_known)
 
     def number(self, number: SourceNumber) -> None:
         """The turn of a number without a fact: a hole before it is journaled."""
