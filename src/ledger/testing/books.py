@@ -55,7 +55,7 @@ class Told(Struct, frozen=True):
     kinds: tuple[str, ...]
     """Anomalies, by name."""
     repeated: bool
-    """Nothing is journaled: it says what is known."""
+    """It says what is known: nothing is journaled, but perhaps a hole in doubt before it."""
 
 
 @final
@@ -102,7 +102,7 @@ class Books:
             came = self.numbers.journaled(fact, recorded=recorded, gap=gap)
             told = Told(
                 (*kinds, "SOURCE_GAP") if hole is Hole.MISSING else tuple(kinds),
-                not (recorded or gap or came),
+                not (recorded or came or hole is Hole.MISSING),
             )
         self.anomalies.update(told.kinds)
         return told
