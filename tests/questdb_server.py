@@ -11,23 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
+from ledger.testing.servers import Missing
+from ledger.testing.servers.questdb import find_jar
+from real_servers import lacking
 
-VERSION = "9.3.4"
 READY_S = 60.0
 
 
-def questdb_jar() -> Path:
-    """LEDGER_QUESTDB_JAR, or the one in the local Maven repository; skips the test where there is none."""
-    named = os.environ.get("LEDGER_QUESTDB_JAR")
-    jar = (
-        Path(named)
-        if named
-        else Path.home() / f".m2/repository/org/questdb/questdb/{VERSION}/questdb-{VERSION}.jar"
-    )
-    if not jar.is_file() or shutil.which("java") is None:
-        pytest.skip("QuestDB is not installed: tools/servers up questdb")
-    return jar
+def questdb_command() -> list[str]:
+    """Java and the module path of the jar; the test is skipped, or fails, where they are not to be had."""
+    java, jar = shutil.which("java"), find_jar()
+    if java is None or jar is None:
+        lacking(Missing("QuestDB needs Java 17 and its jar", "tools/servers up questdb"))
+    return [java, "-p", jar]
 
 
 class QuestdbProcess:
@@ -65,7 +61,7 @@ class QuestdbProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        jar, home = questdb_jar(), self.folder / "home"
+        (java, *path), home = questdb_command(), self.folder / "home"
         doors = {
             "QDB_HTTP_BIND_TO": "http-server",
             "QDB_PG_NET_BIND_TO": "pg-server",
@@ -83,14 +79,7 @@ class QuestdbProcess:
             "QDB_LINE_AUTO_CREATE_NEW_COLUMNS": "false",
         }
         log = self.folder / "log"
-        command = [
-            "java",
-            "-XX:+UseSerialGC",
-            "-Xmx256m",
-            f"-Djava.io.tmpdir={self.folder / 'tmp'}",
-            "-p",
-            str(jar),
-        ]
+        command = [java, "-XX:+UseSerialGC", "-Xmx256m", f"-Djava.io.tmpdir={self.folder / 'tmp'}", *path]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [*command, "-m", "io.questdb/io.questdb.ServerMain", "-d", str(home)],

@@ -10,6 +10,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,7 +34,12 @@ def real_server(name: str) -> Server:
     try:
         server.start()
     except Missing as missing:
-        if os.environ.get("LEDGER_REQUIRE_SERVERS") == "1":
-            raise
-        pytest.skip(str(missing))
+        lacking(missing)
     return server
+
+
+def lacking(missing: Missing) -> NoReturn:
+    """Skip the test by the server's name, or fail it where servers are required."""
+    if os.environ.get("LEDGER_REQUIRE_SERVERS") == "1":
+        raise missing
+    pytest.skip(str(missing))

@@ -12,17 +12,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pytest
 import redis
+
+from ledger.testing.servers import Missing
+from real_servers import lacking
 
 READY_S = 20.0
 
 
 def require_redis() -> str:
-    """The server's program; skips the test where it is absent."""
+    """The server's program; the test is skipped, or fails, where it is absent."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        pytest.skip("redis-server is not installed: tools/servers up redis")
+        lacking(Missing("Redis is not installed", "tools/servers up redis"))
     return program
 
 

@@ -48,6 +48,7 @@ def run(folder: Path, count: int, seed: int) -> Counter[str]:
         child.start()
         _kill_for_a_while(folder, child, servers, counts, count, Random(seed))
         _compare(folder / "data", overlay, counts)
+        child.stop()  # its projectors end with it, before the directory goes
     return counts
 
 
