@@ -12,21 +12,15 @@ import uuid_utils
 from ledger.cli.exits import GOOD, REFUSED
 from ledger.cli.options import Where
 from ledger.cli.output import print_json
+from ledger.cli.scopes import reason_for
 from ledger.cli.talk import Talk
-from ledger.errors import Rejected
 
 CLAIM_MAX: Final = 256
 
 
 def given_reason(reason: str) -> str:
     """The reason as given, or as typed at a terminal; raises Rejected where there is none."""
-    if not reason and sys.stdin.isatty():
-        print("reason: ", end="", file=sys.stderr, flush=True)
-        reason = sys.stdin.readline()
-    reason = reason.strip()
-    if not reason:
-        raise Rejected("this needs a reason", 'add --reason "why"')
-    return reason
+    return reason_for("this", reason)
 
 
 def claim(reason: str) -> str:
