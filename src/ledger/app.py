@@ -318,7 +318,9 @@ class Ledger:
             self._context,
             lambda: engine.partition.trading,
             following.confirmed,
-            None if self._pair is None else DialKeys(self._pair, self._pair.public),
+            engine.partition.operator.take_spoken,
+            session_timeout_s=self._settings.session.timeout_ms / 1000,
+            keys=None if self._pair is None else DialKeys(self._pair, self._pair.public),
         )
         nursery.start_soon(passing.run)
 

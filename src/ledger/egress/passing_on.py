@@ -1,20 +1,24 @@
-"""Passing kill switches and mass cancels on: what a partition took by itself is told to partition 0, until that has it.
+"""What a partition tells partition 0: the kill switches and mass cancels it took, and which sessions it heard of.
 
-Partition 0's journal carries it to all others. It is sent with the id under which it was taken, so that it counts once
-whichever way it came, and what partition 0 has said of it is journaled, so that a restart goes on where this ended.
+Partition 0's journal carries kills and cancels to all others. Each is sent with the id under which it was taken, so
+that it counts once whichever way it came, and what partition 0 has said of it is journaled, so that a restart goes on
+where this ended. Sessions are partition 0's: an order that names one is a sign of life wherever its symbol lives, and
+is told there as a heartbeat. A lost heartbeat is not told again; the session's next order brings another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 import trio
+import uuid_utils
 import zmq
 
 from ledger.domain.control_commands import EngageKillSwitch, MassCancel, ReleaseKillSwitch
 from ledger.domain.control_events import KillSwitchEngaged, MassCancelRequested
+from ledger.domain.operator_commands import TouchSession
 from ledger.endpoints import NoEndpoints, read_endpoints
 from ledger.fold import TradingFold
 from ledger.keys import DialKeys
@@ -25,6 +29,8 @@ LOOK_EVERY_S: Final = 0.05
 ANSWER_S: Final = 2.0
 AGAIN_S: Final = 0.2
 BATCH_MAX: Final = 64
+HEARTBEAT_MAX_S: Final = 1.0
+"""The longest wait before sessions that were heard of are told; shorter where session.timeout_ms is short."""
 
 
 @final
@@ -37,9 +43,18 @@ class PassingOn:
         context: zmq.Context[Any],
         fold: Callable[[], TradingFold],
         confirmed: Callable[[tuple[bytes, ...]], Awaitable[None]],
+        spoken: Callable[[], Sequence[str]],
+        *,
+        session_timeout_s: float,
         keys: DialKeys | None = None,
     ) -> None:
-        """`confirmed` journals which command_ids partition 0 has answered for; `keys` are shown at its door."""
+        """`confirmed` journals which command_ids partition 0 has answered for; `keys` are shown at its door.
+
+        `spoken` gives the sessions that messages named since it was last asked, told four times in a session's timeout.
+        """
+        self._spoken = spoken
+        self._heartbeat_s = min(HEARTBEAT_MAX_S, session_timeout_s / 4)
+        self._heartbeat_due = 0.0
         self._keys = keys
         self._data = data
         self._context = context
@@ -50,14 +65,23 @@ class PassingOn:
         """Pass on whatever is taken, until it is cancelled."""
         while True:
             waiting = self._waiting()
-            if not waiting:
+            heartbeats = self._heartbeats()
+            if not waiting and not heartbeats:
                 await trio.sleep(LOOK_EVERY_S)
                 continue
-            known = await self._told(waiting)
+            known = await self._told([*waiting, *heartbeats])
+            known = tuple(it.command_id for it in waiting if it.command_id in known)
             if known:
                 await self._confirmed(known)
-            else:
+            elif waiting:
                 await trio.sleep(AGAIN_S)
+
+    def _heartbeats(self) -> list[TouchSession]:
+        """For each session that was heard of, if it is time."""
+        if trio.current_time() < self._heartbeat_due:
+            return []
+        self._heartbeat_due = trio.current_time() + self._heartbeat_s
+        return [TouchSession(uuid_utils.uuid7().bytes, session_id) for session_id in self._spoken()]
 
     def _waiting(self) -> list[Any]:
         """The commands to send, in the order in which they were taken."""
@@ -68,25 +92,25 @@ class PassingOn:
         outcomes = [fold.outcomes.get(command_id) for _, command_id in found[:BATCH_MAX]]
         return [command_of(outcome.event) for outcome in outcomes if outcome is not None]
 
-    async def _told(self, commands: list[Any]) -> tuple[bytes, ...]:
+    async def _told(self, commands: Sequence[Any]) -> Collection[bytes]:
         """Send them to partition 0; the ids that it has answered for good."""
         try:
             endpoint = read_endpoints(self._data).endpoints["commands"]
         except NoEndpoints:
-            return ()
+            return frozenset()
         socket = TrioSocket(self._context.socket(zmq.DEALER))
         try:
             if self._keys is not None:
                 self._keys.lock(socket.raw)
             socket.raw.connect(endpoint)
             with trio.move_on_after(ANSWER_S):
-                await socket.send_multipart([encode_messages(commands)])
+                await socket.send_multipart([encode_messages(list(commands))])
                 (frames, *_) = await socket.recv_many()
                 answers = decode_answers(frames[-1])
-                return tuple(it.command_id for it in answers if isinstance(it, (Committed, Rejected)))
+                return {it.command_id for it in answers if isinstance(it, (Committed, Rejected))}
         finally:
             socket.close()
-        return ()
+        return frozenset()
 
 
 def command_of(event: Any) -> Any:

@@ -115,6 +115,8 @@ class CommandTurns:
             return Rejection(Code.QUARANTINED, detail)
         taken = fold.find_order(symbol, command.client_order_id)
         owner = fold.orders.get(taken) if taken is not None else None
+        if type(command) is CancelOrder and command.session_id:
+            self._operator.hear(command.session_id)
         context.risk = None
         if state is not None:
             self.order_id = state.terms.order_id

@@ -48,6 +48,7 @@ class OperatorTurns:
         """Whether new orders may have to wait for an operator; set by `started`."""
         self.heard: dict[str, int] = {}
         """When each session was last heard of since this start, recorded_at_ns; for its timers, never for a decision."""
+        self._spoken: set[str] = set()
 
     def table(self) -> dict[type, Decide]:
         """What decides each command."""
@@ -77,8 +78,19 @@ class OperatorTurns:
         state = self._partition.trading.operations.sessions.get(session_id)
         if not sessions.is_open(state):
             return sessions.not_open(session_id, state)
-        self.heard[session_id] = self._partition.context.now_ns
+        self.hear(session_id)
         return None
+
+    def hear(self, session_id: str) -> None:
+        """A message named the session: it lives."""
+        self.heard[session_id] = self._partition.context.now_ns
+        if self._partition.trading.partition:
+            self._spoken.add(session_id)
+
+    def take_spoken(self) -> list[str]:
+        """The sessions that orders and cancels named here since the last call: what partition 0, which keeps them, is told."""
+        spoken, self._spoken = sorted(self._spoken), set()
+        return spoken
 
     def refusal_of_start(self) -> Rejection | None:
         """JOURNAL_READ_ONLY while a restarted ledger waits for an operator to confirm what it recovered."""

@@ -52,7 +52,7 @@ def define(client: Any) -> None:
     client.define_strategy(strategy_id="S1", account="A")
 
 
-def submit(client: Any, symbol: str, name: str) -> Any:
+def submit(client: Any, symbol: str, name: str, **more: Any) -> Any:
     return client.submit_order(
         client_order_id=name,
         strategy_id="S1",
@@ -63,7 +63,13 @@ def submit(client: Any, symbol: str, name: str) -> Any:
         qty="1",
         px="10.00",
         time_in_force="DAY",
+        **more,
     )
+
+
+def state_of_session(client: Any, session_id: str) -> str:
+    (row,) = client.query("sessions", session_id=session_id)
+    return row["state"]
 
 
 def events_of(data: Path, partition: int) -> list[Any]:
@@ -237,3 +243,22 @@ def test_partitions_with_keys_pass_a_kill_switch_on(tmp_path: Path) -> None:
             while not list(ledger.query("kills")):
                 assert time.monotonic() < deadline, "it never reached partition 0"
                 time.sleep(0.05)
+
+
+def test_a_session_lives_by_orders_of_any_partition(tmp_path: Path) -> None:
+    symbol = next(symbol for symbol in SYMBOLS if partition_of(symbol, N) == 2)
+    timeout_s = 4.0
+    sets = [f"engine.partitions={N}", f"session.timeout_ms={timeout_s * 1000:.0f}"]
+    with Child(tmp_path / "data", sets) as child:
+        child.start()
+        with connect(child.data) as client:
+            define(client)
+            client.send_commands([{"type": "OpenSession", "session_id": "desk", "user_id": "ada"}])
+            began, count = time.monotonic(), 0
+            while time.monotonic() < began + 2 * timeout_s:
+                submit(client, symbol, f"s{count}", session_id="desk")
+                count += 1
+            assert state_of_session(client, "desk") == "OPEN", "orders of partition 2 keep it alive"
+            while state_of_session(client, "desk") == "OPEN":
+                assert time.monotonic() < began + 60, "silence must end it"
+            assert state_of_session(client, "desk") == "LOST"
