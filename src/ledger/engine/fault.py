@@ -1,4 +1,4 @@
-"""What a turn becomes whose code raised: nothing of it was installed, and the fault is its outcome.
+"""What a turn becomes whose code raised: nothing of it stands, and the fault is its outcome.
 
 The fault is journaled with the whole input, the entity whose turn it was is set aside, and the sender is told. A
 query changes nothing, so its fault sets nobody aside.

@@ -1,8 +1,8 @@
 """One partition: inputs in arrival order, each a turn; decided, folded, appended to the open frame, answered when durable.
 
 The turn of a command: its id is looked up (the first answer again, if there was one), its entity's `decide` is asked,
-the events are given their seqs, the fold stages the new state of everything that they concern, they join the open
-frame. The dispatcher installs the staged states when the behaviour returns; if it raises, nothing of the turn exists.
+the events are given their seqs, the fold puts the new state of everything that they concern, they join the open
+frame. If the behaviour raises, the dispatcher undoes what was put: nothing of the turn exists.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ class Partition:
     # ---- events --------------------------------------------------------------------------------------------
 
     def commit_trading(self, events: Sequence[Any]) -> None:
-        """Number the events, stage what they change, add them to the open frame."""
+        """Number the events, put what they change, add them to the open frame."""
         journal, fold = self.open_trading, self.trading
         seq, now, steps = journal.next_seq, journal.now(), fold.steps
         for event in events:
@@ -349,7 +349,7 @@ class Partition:
         self.market.forget_from(self.open_market.next_seq)
 
     def fault(self, message: object, error: Exception) -> Any:
-        """A turn raised and nothing of it was installed: the answer; the fault is journaled."""
+        """A turn raised and nothing of it stands: the answer; the fault is journaled."""
         if type(message) is MassCancelChunk and not self.read_only and self.control.narrowed(message):
             return None
         return answer_fault(self, message, error)

@@ -26,12 +26,12 @@ class FillsByPosition:
         """None until somebody asked: most runs see no bust."""
 
     def filled(self, place: PositionKey, key: FillKey) -> None:
-        """A fill of this position is staged. One whose turn is dropped may stay here: no state answers for it."""
+        """A fill of this position is put. One whose turn is dropped may stay here: no state answers for it."""
         if self._keys is not None:
             self._keys.setdefault(place, []).append(key)
 
     def of(self, place: PositionKey) -> Iterator[tuple[FillKey, FillState]]:
-        """The executions of one position that are in memory, as installed, each once."""
+        """The executions of one position that are in memory, each once."""
         if self._keys is None:
             self._keys = {}
             for key, state in self._fills.states.items():

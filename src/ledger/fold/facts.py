@@ -40,7 +40,7 @@ class SourceFacts:
         self.counts: dict[str, int] = {"anomalies": 0, "lost": 0}
 
     def waiting(self, symbol: str) -> list[tuple[int, FactSuspended]]:
-        """The suspended facts that name this symbol, by seq, as installed."""
+        """The suspended facts that name this symbol, by seq."""
         return [
             (seq, event)
             for seq, event in self.suspended.states.items()

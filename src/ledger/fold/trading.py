@@ -133,11 +133,11 @@ class TradingFold:
         """What each type of event does: `apply` without a call between, for whoever applies very many."""
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
-        """Stage what this event changes; the caller installs."""
+        """Put what this event changes; the caller installs."""
         self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
-        """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
+        """Of the state between turns: a sum modulo 2^128 over all entities ever, independent of order."""
         return self._digest.value()
 
     # ---- entities that leave memory (`passivation.py`) -----------------------------------------------------
@@ -386,5 +386,5 @@ class TradingFold:
         self._move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
-        quarantine = self.quarantine  # replay stages a whole frame, in which the quarantine itself may stand
-        return bool(quarantine.states or quarantine.staged) and bool(quarantine.get((kind, key)))
+        quarantine = self.quarantine
+        return bool(quarantine.states) and bool(quarantine.get((kind, key)))
