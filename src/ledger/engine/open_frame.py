@@ -120,8 +120,7 @@ class OpenJournal:
     def now(self) -> int:
         """Open a frame if none is open, and say what time it is in it."""
         if not self.events:
-            clock = self._clock()
-            self.now_ns = max(self.now_ns, clock)
+            self.now_ns = max(self.now_ns, self._clock())
         return self.now_ns
 
     def append(self, events: Sequence[Any]) -> None:
@@ -129,11 +128,13 @@ class OpenJournal:
         if not self.events:
             self._first_seq = self.next_seq
         self.events += events
-        self.next_seq += len(events)
-        size = self._bytes + EVENT_BYTES * len(events)
+        count = len(events)
+        self.next_seq += count
+        size = self._bytes + EVENT_BYTES * count
         for event in events:
-            if type(event) in _EXTRA_BYTES:
-                size += _EXTRA_BYTES[type(event)](event)
+            extra = _EXTRA_BYTES.get(type(event))
+            if extra is not None:
+                size += extra(event)
         self._bytes = size
         if len(self.events) - self._measured >= MEASURED_EVERY:
             self._measure()
