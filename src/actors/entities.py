@@ -22,7 +22,7 @@ class Store(Generic[K, S]):
     change is noticed, but `discard` cannot undo it: validate before the first change.
     """
 
-    __slots__ = ("_changes", "_load", "dirty", "get", "kind", "states")
+    __slots__ = ("_load", "_note", "dirty", "get", "kind", "states")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Store(Generic[K, S]):
         self.dirty = dirty
         #: The state: in memory, else loaded (and kept), else None. The dict's own method while nothing can be loaded.
         self.get: Callable[[K], S | None] = self.states.get
-        self._changes = changes
+        self._note = changes.append
         self.load = load
 
     @property
@@ -54,7 +54,7 @@ class Store(Generic[K, S]):
     def put(self, key: K, state: S) -> None:
         """Make this the state; what was there before comes back if the turn is discarded."""
         states = self.states
-        self._changes.append((self, key, states.get(key)))
+        self._note((self, key, states.get(key)))
         states[key] = state
         if self.dirty is not None:
             self.dirty.add(key)

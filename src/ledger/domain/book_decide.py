@@ -257,8 +257,15 @@ def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple
         tick = instrument.tick
         if not instrument.allow_negative_px:
             lowest = 1
-    if not levels or (tick == 1 and min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
-        return _SOUND  # nearly always, and several times faster than looking at each level
+    if tick == 1:
+        if not levels or (min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
+            return _SOUND  # nearly always, and several times faster than looking at each level
+    else:
+        for px, qty in levels:
+            if qty < 0 or px < lowest or px % tick:
+                break
+        else:
+            return _SOUND
     negative = any(qty < 0 for _, qty in levels)
     return negative, tuple(px for px, qty in levels if qty > 0 and (px % tick or px < lowest))
 

@@ -272,8 +272,7 @@ class FactTurns:
             reason = not_defined(symbol) if instrument is None else BEHIND
             events = self._suspend(fact, reason, encode_message(fact))
         else:
-            self._begin_market(instrument)
-            events = self._decide_market(fact)
+            events = self._decide_market(fact, instrument)
         if numbered or (events and type(events[0]) is AnomalyRecorded):
             events = _numbered(fact, events, numbered)
         if not events:
@@ -283,24 +282,20 @@ class FactTurns:
             self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
-    def _begin_market(self, instrument: Instrument) -> None:
-        """Set the context of a market turn, with the instrument in the market journal before its first use there."""
+    def _decide_market(self, fact: Any, instrument: Instrument, before: int = 0) -> list[Any]:
+        """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
         partition, context = self._partition, self._partition.context
         journal = partition.open_market
         context.now_ns = journal.now()
         if self._copied.get(instrument.symbol) != instrument.version:
             self._copy(instrument)
         context.instrument = instrument
-        context.next_seq = journal.next_seq
-
-    def _decide_market(self, fact: Any) -> list[Any]:
-        partition = self._partition
+        context.next_seq = journal.next_seq + before
         key = (fact.exchange, fact.symbol)
         partition.current = ("book", key)
         if partition.trading.quarantine.states and partition.is_quarantined():
             return self._suspend(fact, f"book {partition.entity[1]} {SET_ASIDE}", encode_message(fact))
-        book = partition.market.books.get(key)
-        return BOOK_DECIDERS[type(fact)](book, fact, partition.context, CHECKSUMS)
+        return BOOK_DECIDERS[type(fact)](partition.market.books.get(key), fact, context, CHECKSUMS)
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
@@ -372,12 +367,9 @@ class FactTurns:
         partition = self._partition
         context, resumed = partition.context, FactResumed(ref_seq)
         if type(fact) in MARKET_DATA:
-            journal = partition.open_market
             instrument = partition.trading.instruments.get(fact.symbol)
             assert instrument is not None
-            self._begin_market(instrument)
-            context.next_seq = journal.next_seq + 1
-            partition.commit_market([resumed, *self._decide_market(fact)])
+            partition.commit_market([resumed, *self._decide_market(fact, instrument, 1)])
         else:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1

@@ -211,7 +211,7 @@ class Partition:
         if (self.space_low or self.index_behind) and type(command) is SubmitOrder:
             return self._no_room(command_id)
         context, commands, journal = self.context, self._commands, self.open_trading
-        now = context.now_ns = journal.now()
+        now = context.now_ns = journal.now_ns if journal.events else journal.now()
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
         if fault is not None:
             return Refused(command_id, *fault)
@@ -349,7 +349,7 @@ class Partition:
     def commit_trading(self, events: Sequence[Any]) -> None:
         """Number the events, put what they change, add them to the open frame."""
         journal, steps = self.open_trading, self.trading.steps
-        seq, now = journal.next_seq, journal.now()
+        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
         for event in events:
             steps[type(event)](seq, now, event)
             seq += 1
@@ -358,7 +358,7 @@ class Partition:
     def commit_market(self, events: Sequence[Any]) -> None:
         """The same in the market journal."""
         journal, steps = self.open_market, self.market.steps
-        seq, now = journal.next_seq, journal.now()
+        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
         for event in events:
             steps[type(event)](seq, now, event)
             seq += 1
