@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.domain import order
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder
 from ledger.domain.control_commands import (
     EngageKillSwitch,
@@ -62,6 +61,7 @@ from ledger.domain.operator_commands import (
     TransferPosition,
 )
 from ledger.domain.scope import Scope
+from ledger.engine import commands
 from ledger.wire import decode_batch
 from running_engine import Running, accepted, fill
 
@@ -249,16 +249,16 @@ async def _executions(one: Running, gateway: Gateway) -> None:
 
 async def _rarities(one: Running, gateway: Gateway) -> None:
     """A fault of ours, made for this one order, and facts of a symbol that is defined too late."""
-    decide = order.decide
+    decide = commands.decide_submit
 
     def broken(*_anything: Any, **_more: Any) -> Any:
         raise ZeroDivisionError("made for the golden journal")
 
-    order.decide = broken  # type: ignore[assignment]
+    commands.decide_submit = broken
     try:
         await one.ask("commands", one.order("fault"))
     finally:
-        order.decide = decide
+        commands.decide_submit = decide
     late = [
         gateway.fill("l1", 4, symbol="LATE", account="ACC"),
         gateway.fill("l1", 5, symbol="LATE", account="ACC"),

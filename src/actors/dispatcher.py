@@ -2,7 +2,7 @@
 
 An entity holds no task: waking a parked task costs more than most turns. Senders submit envelopes, each a batch of
 messages, and the dispatcher is woken once for all that wait. Each message is one turn: its behaviour runs, and what it
-staged is installed, or, if it raised, dropped. After `turns_max` turns the other tasks of the program get theirs.
+put stands, or, if it raised, is undone. After `turns_max` turns the other tasks of the program get theirs.
 
 The owner of the entities is called at the edges of a batch (`before_batch`, `after_batch`), so that work which is
 cheaper for many turns than for one, such as a sync, is done once; and it can hold back turns (`pause`, `resume`).
@@ -38,7 +38,7 @@ class DispatcherStatistics(msgspec.Struct, frozen=True):
     queued: int
     """Messages taken whose turn has not ended."""
     faults: int
-    """Turns that raised and installed nothing."""
+    """Turns that raised and changed nothing."""
     overloaded: int
     """Messages refused because the queue was full."""
     paused: bool
@@ -100,8 +100,8 @@ class Dispatcher:
         """`behaviours`: one per exact message type, or one for all. It is synchronous and returns the answer.
 
         `limit`: messages that may wait; `reserved`: how many more may wait if they are urgent.
-        `on_fault(message, error)` is called after the turn's states were dropped; it returns the answer, and what it
-        stages is installed as the outcome, or it raises, which ends the dispatcher.
+        `on_fault(message, error)` is called after the turn's states were undone; it returns the answer, and what it
+        puts stands as the outcome, or it raises, which ends the dispatcher.
         """
         if limit < 1 or reserved < 0 or turns_max < 1:
             raise ValueError(
@@ -251,15 +251,15 @@ class Dispatcher:
 
     def _run_turns(self, envelope: _Envelope, turns_max: int) -> int:
         behaviours, answers = self._behaviours, envelope.answers
-        touched, install = self._entities.touched, self._entities.install
+        changes = self._entities.changes
         before = len(answers)
         for message in islice(envelope.remaining, turns_max):
             try:
                 answer = behaviours[type(message)](message)
             except Exception as error:
                 answer = self._fault(message, error)
-            if touched:
-                install()
+            if changes:
+                changes.clear()  # `Entities.install`, without a call for every turn
             answers.append(answer)
             if self._paused:
                 break

@@ -31,6 +31,22 @@ def encode_events(events: list[Event]) -> bytes:
     return _encoder.encode(events)
 
 
+def join_events(payloads: list[bytes], counts: list[int]) -> bytes:
+    """One payload of several: the same bytes as if all their events had been encoded at once."""
+    if len(payloads) == 1:
+        return payloads[0]
+    count = sum(counts)
+    bodies = [payload[len(_array_header(of)) :] for payload, of in zip(payloads, counts, strict=True)]
+    return b"".join((_array_header(count), *bodies))
+
+
+def _array_header(count: int) -> bytes:
+    """The first bytes of a msgpack array of so many."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2, "big") if count < 1 << 16 else b"\xdd" + count.to_bytes(4, "big")
+
+
 def decode_events(payload: bytes) -> list[Event]:
     """The events of a payload, upcast to the newest types; raises msgspec.MsgspecError where it is none."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Final, final
+from typing import Any, Final, final
 
 from msgspec import Struct
 
@@ -56,65 +56,63 @@ class Checksum(Struct, frozen=True):
     """From bids and asks, best first."""
 
 
-NO_CHECKSUMS: Final[Mapping[str, Checksum]] = {}
+Checksums = Mapping[str, Checksum]
+NO_CHECKSUMS: Final[Checksums] = {}
 
 
 def decide(
     book: Book | None,
     fact: MarketData,
     context: Context,
-    checksums: Mapping[str, Checksum] = NO_CHECKSUMS,
+    checksums: Checksums = NO_CHECKSUMS,
 ) -> Decided:
     """The events of a market fact, anomalies after the event beside which they stand; [] for an old or repeated one.
 
     `checksums` by exchange: where a message brings a checksum and the exchange has none here, it is not compared.
     """
-    kind = type(fact)
-    if kind is Quote:
-        return [_quoted(fact)]  # type: ignore[arg-type]
-    if kind is BookDelta:
-        return _delta(book, fact, context, checksums)  # type: ignore[arg-type]
-    if kind is MarketTrade:
-        return [_traded(fact)]  # type: ignore[arg-type]
-    if kind is BookOrder:
-        return decide_order(book, fact, context)  # type: ignore[arg-type]
-    if kind is BookSnapshot:
-        return _snapshot(book, fact, context, checksums)  # type: ignore[arg-type]
-    return _phase(book, fact, context)  # type: ignore[arg-type]
+    return BOOK_DECIDERS[type(fact)](book, fact, context, checksums)
 
 
-def _quoted(fact: Quote) -> MarketQuoted:
-    return MarketQuoted(
-        fact.symbol,
-        fact.exchange,
-        fact.source,
-        fact.source_epoch,
-        fact.source_seq,
-        fact.event_time_ns,
-        fact.bid_px,
-        fact.bid_qty,
-        fact.ask_px,
-        fact.ask_qty,
-        fact.update,
-    )
+def _quoted(_book: Book | None, fact: Quote, _context: Context, _checksums: Checksums) -> Decided:
+    return [
+        MarketQuoted(
+            fact.symbol,
+            fact.exchange,
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            fact.event_time_ns,
+            fact.bid_px,
+            fact.bid_qty,
+            fact.ask_px,
+            fact.ask_qty,
+            fact.update,
+        )
+    ]
 
 
-def _traded(fact: MarketTrade) -> MarketTraded:
-    return MarketTraded(
-        fact.symbol,
-        fact.exchange,
-        fact.source,
-        fact.source_epoch,
-        fact.source_seq,
-        fact.event_time_ns,
-        fact.px,
-        fact.qty,
-        fact.side,
-        fact.trade_id,
-    )
+def _traded(_book: Book | None, fact: MarketTrade, _context: Context, _checksums: Checksums) -> Decided:
+    return [
+        MarketTraded(
+            fact.symbol,
+            fact.exchange,
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            fact.event_time_ns,
+            fact.px,
+            fact.qty,
+            fact.side,
+            fact.trade_id,
+        )
+    ]
 
 
-def _phase(book: Book | None, fact: MarketPhase, context: Context) -> Decided:
+def _order(book: Book | None, fact: BookOrder, context: Context, _checksums: Checksums) -> Decided:
+    return decide_order(book, fact, context)
+
+
+def _phase(book: Book | None, fact: MarketPhase, context: Context, _checksums: Checksums) -> Decided:
     if fact.phase is (_CONTINUOUS if book is None else book.phase):
         return []
     events: Decided = [
@@ -133,9 +131,7 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context) -> Decided:
     return events
 
 
-def _delta(
-    book: Book | None, fact: BookDelta, context: Context, checksums: Mapping[str, Checksum]
-) -> Decided:
+def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Checksums) -> Decided:
     applies = False
     if book is not None:
         if _contains(book, fact):
@@ -186,9 +182,7 @@ def _contains(book: Book, fact: BookDelta) -> bool:
     return fact.last_update in book.buffer
 
 
-def _snapshot(
-    book: Book | None, fact: BookSnapshot, context: Context, checksums: Mapping[str, Checksum]
-) -> Decided:
+def _snapshot(book: Book | None, fact: BookSnapshot, context: Context, checksums: Checksums) -> Decided:
     if book is not None and _is_old(book, fact):
         return []
     negative, bad_prices = _inspect(fact.bids + fact.asks, context.instrument)
@@ -263,8 +257,15 @@ def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple
         tick = instrument.tick
         if not instrument.allow_negative_px:
             lowest = 1
-    if not levels or (tick == 1 and min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
-        return _SOUND  # nearly always, and several times faster than looking at each level
+    if tick == 1:
+        if not levels or (min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
+            return _SOUND  # nearly always, and several times faster than looking at each level
+    else:
+        for px, qty in levels:
+            if qty < 0 or px < lowest or px % tick:
+                break
+        else:
+            return _SOUND
     negative = any(qty < 0 for _, qty in levels)
     return negative, tuple(px for px, qty in levels if qty > 0 and (px % tick or px < lowest))
 
@@ -294,7 +295,7 @@ def _compare(
     asks: Ladder,
     fact: BookDelta | BookSnapshot,
     context: Context,
-    checksums: Mapping[str, Checksum],
+    checksums: Checksums,
 ) -> BookFault:
     """CHECKSUM if the venue's sum of the book after the message is not ours."""
     checksum = checksums.get(fact.exchange)
@@ -331,3 +332,15 @@ def _numbers(fact: BookDelta | BookSnapshot) -> str:
     if type(fact) is BookDelta:
         return f"update {fact.first_update}..{fact.last_update}"
     return f"snapshot {fact.last_update}"
+
+
+_Decider = Callable[[Book | None, Any, Context, Checksums], Decided]
+BOOK_DECIDERS: Final[dict[type, _Decider]] = {
+    Quote: _quoted,
+    BookDelta: _delta,
+    BookSnapshot: _snapshot,
+    MarketTrade: _traded,
+    BookOrder: _order,
+    MarketPhase: _phase,
+}
+"""`decide` by type of fact, for whoever has looked at the type already."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.domain.calendars import is_date
 from ledger.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
 from ledger.domain.context import Context
 from ledger.domain.events import (
@@ -27,7 +26,7 @@ from ledger.domain.events import (
     ReplaceRequested,
 )
 from ledger.domain.facts import OrderReport, ReportFill, ReportTradeCancel, ReportTradeCorrect
-from ledger.domain.fill import NO_FILLS, Fills, fault_of_dates, find_fills
+from ledger.domain.fill import NO_FILLS, Fills, find_fills
 from ledger.domain.order_commands import Answer, decide_cancel, decide_replace, decide_submit
 from ledger.domain.order_evolve import evolve
 from ledger.domain.order_executions import decide_correction, decide_fill
@@ -89,8 +88,6 @@ def decide(
     """
     kind = type(said)
     if kind is ReportFill:
-        if not is_date(said.trade_date):  # type: ignore[union-attr]
-            return Unfit(fault_of_dates(said))  # type: ignore[arg-type]
         return decide_fill(state, said, context, fills)  # type: ignore[arg-type]
     if kind is SubmitOrder:
         return decide_submit(owner or state, said, context)  # type: ignore[arg-type]
@@ -99,9 +96,6 @@ def decide(
     if kind is ReplaceOrder:
         return decide_replace(state, said, context, owner)  # type: ignore[arg-type]
     if kind is ReportTradeCancel or kind is ReportTradeCorrect:
-        fault = fault_of_dates(said)  # type: ignore[arg-type]
-        if fault:
-            return Unfit(fault)
         return decide_correction(state, said, context, fills)  # type: ignore[arg-type]
     return decide_report(state, said, context)  # type: ignore[arg-type]
 

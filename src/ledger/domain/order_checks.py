@@ -39,9 +39,7 @@ def fault_of_support(order: SubmitOrder) -> Rejection | None:
 
 
 def fault_of_order(order: SubmitOrder, instrument: Instrument, now_ns: int) -> Rejection | None:
-    """The first fault of a new order's terms, codes 15 to 28."""
-    if _is_plain(order, instrument):
-        return None
+    """The first fault of a new order's terms, codes 15 to 28; none of an order that `is_plain`."""
     if order.side_flag is not _NO_FLAG and order.side is not Side.SELL:
         return Rejection(Code.BAD_SIDE, f"side_flag {order.side_flag.name} is for SELL only")
     if order.post_only and order.order_type not in _PRICED:
@@ -58,8 +56,8 @@ def fault_of_order(order: SubmitOrder, instrument: Instrument, now_ns: int) -> R
     )
 
 
-def _is_plain(order: SubmitOrder, instrument: Instrument) -> bool:
-    """Whether it is a sound limit order without extras: nearly all are, and one look costs less than six."""
+def is_plain(order: SubmitOrder, instrument: Instrument) -> bool:
+    """Whether it is a sound limit order without extras: nearly all are, and one look costs less than seven."""
     px = order.px
     return (
         order.order_type is _LIMIT

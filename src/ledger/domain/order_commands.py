@@ -21,6 +21,7 @@ from ledger.domain.order_checks import (
     fault_of_qty,
     fault_of_support,
     fault_of_tif,
+    is_plain,
 )
 from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
 from ledger.domain.order_table import CELLS, Does
@@ -37,23 +38,24 @@ _SEQ_MASK: Final = (1 << PARTITION_SHIFT) - 1
 
 def decide_submit(owner: OrderState | None, command: SubmitOrder, context: Context) -> Answer:
     """OrderSubmitted. `owner` is the order that has this client_order_id already, as any of its ids."""
+    instrument, strategy = context.instrument, context.strategy
     fault = fault_of_client_order_id("client_order_id", command.client_order_id)
-    if not fault and (context.instrument is None or command.exchange != context.instrument.exchange):
+    if not fault and (instrument is None or command.exchange != instrument.exchange):
         fault = fault_of_name("exchange", command.exchange, EXCHANGE_MAX)
     if fault:
         return Rejection(Code.MALFORMED, fault)
     if owner is not None:
         return _submitted_again(owner, command)
-    unsupported = fault_of_support(command)
+    plain = instrument is not None and is_plain(command, instrument)
+    unsupported = None if plain else fault_of_support(command)
     if unsupported is not None:
         return unsupported
-    instrument, strategy = context.instrument, context.strategy
     if instrument is None:
         return _unknown_symbol(command.symbol)
     if strategy is None:
         detail = f"strategy {command.strategy_id} is not defined: send DefineStrategy first"
         return Rejection(Code.UNKNOWN_STRATEGY, detail)
-    refusal = fault_of_order(command, instrument, context.now_ns)
+    refusal = None if plain else fault_of_order(command, instrument, context.now_ns)
     risk = context.risk
     if risk is not None or command.reduce_only:
         refusal = judge_submit(command, instrument, risk or UNRESTRICTED, refusal)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ledger.domain import events as e
 from ledger.domain.enums import CancelRejectReason, Closed, RequestKind, RequestState
-from ledger.domain.events import OrderAdopted, OrderFilled, OrderSubmitted
+from ledger.domain.events import OrderAdopted, OrderSubmitted
 from ledger.domain.order_birth import adopted, submitted
 from ledger.domain.order_state import (
     CHAIN_MAX,
@@ -37,15 +37,12 @@ def evolve(
     `partition` is used by the events that create an order, for its order_id.
     """
     kind = type(event)
-    if kind is OrderFilled:
-        assert state is not None
-        return _filled(state, event, seq, recorded_at_ns)  # type: ignore[arg-type]
     if kind is OrderSubmitted:
         return submitted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
     if kind is OrderAdopted:
         return adopted(event, seq, recorded_at_ns, partition)  # type: ignore[arg-type]
     assert state is not None
-    return _STEPS[kind](state, event, seq, recorded_at_ns)
+    return ORDER_STEPS[kind](state, event, seq, recorded_at_ns)
 
 
 def _filled(state: OrderState, event: e.OrderFilled, seq: int, at: int) -> OrderState:
@@ -333,7 +330,8 @@ def _unconfirmed(state: OrderState, event: e.OrderUnconfirmed, seq: int, at: int
 
 
 _Step = Callable[[OrderState, Any, int, int], OrderState]
-_STEPS: Final[dict[type, _Step]] = {
+ORDER_STEPS: Final[dict[type, _Step]] = {
+    e.OrderFilled: _filled,
     e.OrderAccepted: _accepted,
     e.OrderRejected: _rejected,
     e.CancelRequested: _cancel_requested,
@@ -354,3 +352,4 @@ _STEPS: Final[dict[type, _Step]] = {
     e.OrderTriggered: _triggered,
     e.OrderUnconfirmed: _unconfirmed,
 }
+"""`evolve` of an order that there is, by type of event."""

@@ -12,9 +12,18 @@ from typing import Final
 from ledger.domain import events as e
 from ledger.domain import facts as f
 from ledger.domain.anomalies import Anomaly
+from ledger.domain.calendars import is_date
 from ledger.domain.context import Context
 from ledger.domain.enums import FillStanding, Side, TimeInForce
-from ledger.domain.fill import Fills, FillState, content_of, content_text, is_orphan, is_repeat
+from ledger.domain.fill import (
+    Fills,
+    FillState,
+    content_of,
+    content_text,
+    fault_of_dates,
+    is_orphan,
+    is_repeat,
+)
 from ledger.domain.identifiers import UNALLOCATED
 from ledger.domain.order_reports import Head, cum_mismatch
 from ledger.domain.order_state import OrderState, phase
@@ -31,6 +40,8 @@ def decide_fill(
     state: OrderState | None, fact: f.ReportFill, context: Context, fills: Fills
 ) -> list[e.Event] | Unfit:
     """One OrderFilled for each execution id, and what waited for it."""
+    if not is_date(fact.trade_date):
+        return Unfit(fault_of_dates(fact))
     own = fills.own
     orphan = None
     if own is not None:
@@ -265,6 +276,9 @@ def decide_correction(
     state: OrderState | None, fact: Correction, context: Context, fills: Fills
 ) -> list[e.Event] | Unfit:
     """One FillBusted or FillCorrected for each report; where its fill has not come, remembered until it does."""
+    fault = fault_of_dates(fact)
+    if fault:
+        return Unfit(fault)
     if type(fact) is f.ReportTradeCorrect and fact.qty < 0:
         return Unfit(f"correction {fact.execution_id} to the negative qty {context.qty_text(fact.qty)}")
     known = _known_of(fact, fills)

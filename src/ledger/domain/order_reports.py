@@ -70,7 +70,7 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
     events: list[e.Event] = [] if event is None else [event]
     for anomaly_kind in kinds:
         events.append(_note(state, fact, anomaly_kind, context, beside))
-    if kind in _WITH_CUM:
+    if kind in _WITH_CUM and fact.venue_cum is not None:  # type: ignore[union-attr]
         _judge_cum(state, fact.venue_cum, context, beside, events)  # type: ignore[union-attr]
     return events
 
@@ -103,10 +103,10 @@ def _note(
 
 
 def _judge_cum(
-    state: OrderState, venue_cum: int | None, context: Context, beside: int | None, events: list[e.Event]
+    state: OrderState, venue_cum: int, context: Context, beside: int | None, events: list[e.Event]
 ) -> None:
     """A venue that counts more than we do has told us of a fill that we miss; less is only late."""
-    if venue_cum is not None and venue_cum > state.cum:
+    if venue_cum > state.cum:
         theirs, ours = context.qty_text(venue_cum), context.qty_text(state.cum)
         detail = f"the venue counts {theirs} filled of order {state.terms.client_order_id}, we {ours}"
         events.append(cum_mismatch(state, detail, context, beside))

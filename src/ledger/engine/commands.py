@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-from ledger.domain import control, order
+from ledger.domain import control
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
 from ledger.domain.context import PARTITION_SHIFT, Rejection
 from ledger.domain.enums import OrderType
 from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
+from ledger.domain.order_commands import decide_cancel, decide_replace, decide_submit
 from ledger.domain.outcome import Repeated
 from ledger.engine.risk_guard import RiskGuard
 from ledger.fold import Outcome
@@ -31,7 +32,7 @@ class CommandTurns:
         self._operator = partition.operator
         self.order_id = 0
         """Of the order that the last command was about; 0 for none."""
-        self._decide: dict[type, Callable[[Any], Decided]] = {
+        self.deciders: dict[type, Callable[[Any], Decided]] = {
             DefineInstrument: self._define_instrument,
             DefineStrategy: self._define_strategy,
             SubmitOrder: self._submit,
@@ -40,12 +41,8 @@ class CommandTurns:
             **partition.control.table(),
             **partition.operator.table(),
         }
+        """By type of command: events, a Rejection, or what the same request became under another command_id."""
         self._guard = RiskGuard(partition)
-
-    def decide(self, command: Any) -> Decided:
-        """Events, a Rejection, or what the same request became under another command_id."""
-        self.order_id = 0
-        return self._decide[type(command)](command)
 
     def order_id_of(self, known: Outcome) -> int:
         """The order_id that the answer to a known command names."""
@@ -72,14 +69,14 @@ class CommandTurns:
     def _submit(self, command: SubmitOrder) -> Decided:
         partition = self._partition
         fold, context = partition.trading, partition.context
-        symbol, first = command.symbol, command.client_order_id
-        partition.current = ("order", f"{symbol}/{first}")
+        key = (command.symbol, command.client_order_id)
+        partition.current = ("order", key)
         if command.session_id or self._operator.awaits_confirmation:
             refusal = self._refusal(command)
             if refusal is not None:
                 return refusal
-        context.instrument = fold.instruments.states.get(symbol)
-        context.strategy = fold.strategies.states.get(command.strategy_id)
+        context.instrument = fold.instruments.get(command.symbol)
+        context.strategy = fold.strategies.get(command.strategy_id)
         context.risk = None
         if fold.control.guarded or command.reduce_only or command.order_type is _MARKET:
             account = context.strategy.account if context.strategy is not None else ""
@@ -87,15 +84,15 @@ class CommandTurns:
             if type(about) is Rejection:
                 return about
             context.risk = about  # type: ignore[assignment]
-        state = fold.orders.get((symbol, first))
-        owner = None
-        if state is None and partition.is_quarantined():
-            detail = f"order {symbol}/{first} is set aside after a fault; use another id, or have it released"
-            return Rejection(Code.QUARANTINED, detail)
-        if state is None:
-            key = fold.order_of_id.get((symbol, first))
-            owner = fold.orders.get(key) if key is not None else None
-        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]
+        owner = fold.orders.get(key)
+        if owner is None:
+            if fold.quarantine.states and partition.is_quarantined():
+                name = partition.entity[1]
+                detail = f"order {name} is set aside after a fault; use another id, or have it released"
+                return Rejection(Code.QUARANTINED, detail)
+            named = fold.order_of_id.get(key)
+            owner = fold.orders.get(named) if named is not None else None
+        return decide_submit(owner, command, context)
 
     def _change(self, command: CancelOrder | ReplaceOrder) -> Decided:
         partition = self._partition
@@ -104,13 +101,13 @@ class CommandTurns:
         refusal = self._refusal(command) if type(command) is ReplaceOrder else None
         if refusal is not None:
             return refusal
-        context.instrument = fold.instruments.states.get(symbol)
+        context.instrument = fold.instruments.get(symbol)
         context.strategy = None
         key = fold.find_order(symbol, command.orig_client_order_id)
         state = fold.orders.get(key) if key is not None else None
-        partition.current = ("order", f"{symbol}/{key[1] if key else command.orig_client_order_id}")
+        partition.current = ("order", key or (symbol, command.orig_client_order_id))
         if type(command) is ReplaceOrder and partition.is_quarantined():
-            name = partition.current[1]
+            name = partition.entity[1]
             detail = f"order {name} is set aside after a fault; cancel it, or have it released"
             return Rejection(Code.QUARANTINED, detail)
         taken = fold.find_order(symbol, command.client_order_id)
@@ -125,7 +122,10 @@ class CommandTurns:
                 if type(about) is Rejection:
                     return about
                 context.risk = about  # type: ignore[assignment]
-        return order.decide(state, command, context, owner=owner)  # type: ignore[return-value]
+        if type(command) is CancelOrder:
+            return decide_cancel(state, command, context, owner)
+        assert type(command) is ReplaceOrder
+        return decide_replace(state, command, context, owner)
 
     def _refusal(self, command: SubmitOrder | ReplaceOrder) -> Rejection | None:
         """What keeps every order out, whatever it says: a session that is over, a recovery nobody has confirmed."""

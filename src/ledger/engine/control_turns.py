@@ -200,7 +200,7 @@ class ControlTurns:
         events: list[Any] = []
         for count, key in enumerate(scan.remaining(orders), 1):
             if scan.cancels_max == 1:
-                scan.at, partition.current = key, ("order", f"{key[0]}/{key[1]}")
+                scan.at, partition.current = key, ("order", key)
             order = orders[key]
             if key not in scan.left_out and is_in_scope(order, state):
                 event = cancel_of(order, state, partition.context, partition.trading.find_order)

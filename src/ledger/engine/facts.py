@@ -15,7 +15,7 @@ from ledger.domain import fill as fills
 from ledger.domain import order, position
 from ledger.domain.adjustments import Adjustment
 from ledger.domain.anomalies import SEVERITY, Anomaly
-from ledger.domain.book_decide import decide as decide_book
+from ledger.domain.book_decide import BOOK_DECIDERS
 from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
 from ledger.domain.context import PARTITION_SHIFT, Instrument
@@ -39,7 +39,8 @@ from ledger.domain.facts import (
     ReportTradeCorrect,
 )
 from ledger.domain.order import OrderState
-from ledger.domain.order_executions import filled_event
+from ledger.domain.order_executions import decide_fill, filled_event
+from ledger.domain.order_reports import decide_report
 from ledger.domain.outcome import Unfit
 from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
@@ -57,6 +58,8 @@ _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
+LEVELS_MAX: Final = FACT_BYTES_MAX // LEVEL_BYTES
+_WITH_LEVELS: Final = (BookDelta, BookSnapshot)
 
 
 @final
@@ -88,23 +91,32 @@ class FactTurns:
         context.now_ns = journal.now()
         context.next_seq = journal.next_seq
         numbered = self.reports.judge(fact)
-        if numbered is None and type(fact) is not ReportFill:
-            return partition.fact_committed(fact, journal, repeated=True)
-        events = self.decide_report(fact)
-        if numbered is None and not any(type(event) is OrderFilled for event in events):
-            events = []  # the same fill again, or one that was judged before
-        elif numbered is None:  # the number was taken, by another fill: never lose one
-            what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
-            events = [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, context.next_seq, what)]
-        events = _numbered(fact, events, numbered)
+        if numbered is None:
+            if type(fact) is not ReportFill:
+                return partition.fact_committed(fact, journal, repeated=True)
+            events = self._decide_again_numbered(fact)
+        else:
+            events = self.decide_report(fact)
+        if numbered or (events and type(events[0]) is AnomalyRecorded):
+            events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
-        if type(events[0]) is FactSuspended:
+        first = events[0]
+        if type(first) is FactSuspended:
             self._queue_behind(journal, events)
         # A hole that is only in doubt is noted beside a fact that says nothing new.
-        is_known = all(type(event) is SourceGapOpened for event in events)
+        is_known = type(first) is SourceGapOpened and all([type(it) is SourceGapOpened for it in events])
         return partition.fact_committed(fact, journal, repeated=is_known)
+
+    def _decide_again_numbered(self, fact: ReportFill) -> list[Any]:
+        """A fill whose number was taken: nothing if it is known; never lost if it is another one."""
+        events = self.decide_report(fact)
+        if not any(type(event) is OrderFilled for event in events):
+            return []  # the same fill again, or one that was judged before
+        what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
+        seq = self._partition.context.next_seq
+        return [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
 
     def number(self, number: SourceNumber) -> None:
         """The turn of a number without a fact: a hole before it is journaled."""
@@ -121,66 +133,71 @@ class FactTurns:
         """What a report becomes; its number is not judged. `again`: it was suspended and has its turn now."""
         partition = self._partition
         fold, context = partition.trading, partition.context
-        instrument = context.instrument = fold.instruments.states.get(fact.symbol)
+        symbol = fact.symbol
+        instrument = context.instrument = fold.instruments.get(symbol)
         if instrument is None:
-            return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
-        if not again and fact.symbol in self.resumption.symbols:
+            return self._suspend(fact, not_defined(symbol), encode_message(fact))
+        if not again and symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
-        key, state = self._find(fact)
-        partition.current = ("order", f"{fact.symbol}/{key[1] if key else fact.client_order_id}")
-        if partition.is_quarantined():
+        key = (symbol, fact.client_order_id)
+        state = fold.orders.get(key)
+        if state is None:
+            key, state = self._find_otherwise(fact, key)
+        partition.current = ("order", key)
+        if fold.quarantine.states and partition.is_quarantined():
             return self._of_quarantined(fact, state)
-        if type(fact) in _EXECUTIONS:
-            if (
-                state is None and not fact.account
-            ):  # who claims it says whose account it is, for the fill's key too
-                fact = replace(fact, account=self._account_of(fact))
-            found = self._find_fills(fact, state)
-            if state is None and found.root is not None and found.root.order:
-                state = fold.orders.get((fact.symbol, found.root.order))
-            outcome = order.decide(state, fact, context, found)
+        if type(fact) is ReportFill and state is not None:
+            terms = state.terms
+            found = fills.find_fills(fact, terms.account, fold.fills.get, terms.exchange)
+            outcome = decide_fill(state, fact, context, found)
+        elif type(fact) in _EXECUTIONS:
+            outcome = self._decide_execution(fact, state)
         else:
-            outcome = order.decide(state, fact, context)
-        if isinstance(outcome, Unfit):
+            outcome = decide_report(state, fact, context)
+        if type(outcome) is Unfit:
             return self._suspend(fact, outcome.reason, encode_message(fact))
         events: list[Any] = outcome  # type: ignore[assignment]
         if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
         return self._with_positions(events)
 
-    def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
-        get = self._partition.trading.fills.get
+    def _decide_execution(self, fact: Any, state: OrderState | None) -> Any:
+        """A bust or correction, or a fill of an order that is not known."""
+        fold, context = self._partition.trading, self._partition.context
+        if (
+            state is None and not fact.account
+        ):  # who claims it says whose account it is, for the fill's key too
+            fact = replace(fact, account=self._account_of(fact))
         if state is None:
-            return fills.find_fills(fact, fact.account, get)
-        return fills.find_fills(fact, state.terms.account, get, state.terms.exchange)
+            found = fills.find_fills(fact, fact.account, fold.fills.get)
+        else:
+            found = fills.find_fills(fact, state.terms.account, fold.fills.get, state.terms.exchange)
+        if state is None and found.root is not None and found.root.order:
+            state = fold.orders.get((fact.symbol, found.root.order))
+        return order.decide(state, fact, context, found)
 
     def _account_of(self, fact: Any) -> str:
         strategy = self._partition.trading.strategies.get(getattr(fact, "strategy_id", ""))
         return strategy.account if strategy is not None else ""
 
-    def _find(self, fact: Any) -> tuple[OrderKey | None, OrderState | None]:
-        """The order that a report means, by any of its ids or by the venue's."""
+    def _find_otherwise(self, fact: Any, named: OrderKey) -> tuple[OrderKey, OrderState | None]:
+        """The order that a report means, which is not its first id: by any later one, or by the venue's."""
         fold = self._partition.trading
-        named = (fact.symbol, fact.client_order_id)
-        if named[1]:
-            state = fold.orders.get(named)
-            if state is not None:
-                return named, state
-            key = fold.order_of_id.get(named)
-            if key is not None:
-                return key, fold.orders.get(key)
+        key = fold.order_of_id.get(named) if named[1] else None
+        if key is not None:
+            return key, fold.orders.get(key)
         venue_order_id: str = getattr(fact, "venue_order_id", "")
         if not venue_order_id:
-            return None, None
+            return named, None
         key = fold.order_of_venue_id.get((fact.exchange, venue_order_id))
         if key is None or key[0] != fact.symbol:
-            return None, None
+            return named, None
         return key, fold.orders.get(key)
 
     def _of_quarantined(self, fact: Any, state: Any) -> list[Any]:
         """The order's code raised before: its fills still reach the position, everything else waits."""
         if type(fact) is not ReportFill or state is None:
-            what = f"order {self._partition.current[1]} {SET_ASIDE}"
+            what = f"order {self._partition.entity[1]} {SET_ASIDE}"
             return self._suspend(fact, what, encode_message(fact))
         terms, context = state.terms, self._partition.context
         key = (fact.exchange, terms.account, fact.symbol, fact.trade_date, fact.execution_id)
@@ -241,23 +258,23 @@ class FactTurns:
         journal, context = partition.open_market, partition.context
         if partition.read_only:
             return partition.fact_unavailable(fact)
-        size = _size_of(fact)
-        if size > FACT_BYTES_MAX:
+        if type(fact) in _WITH_LEVELS and len(fact.bids) + len(fact.asks) > LEVELS_MAX:
+            size = LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
             what = f"{fact.source} {fact.source_seq}: {size} bytes of levels, {FACT_BYTES_MAX} at most; send fewer"
             return Refused(b"", Code.MALFORMED, what)
         numbered = self.markets.judge(fact)
         if numbered is None:
             return partition.fact_committed(fact, journal, repeated=True)
         symbol = fact.symbol
-        instrument = partition.trading.instruments.states.get(symbol)
+        instrument = partition.trading.instruments.get(symbol)
         if instrument is None or symbol in self.resumption.symbols:
             context.next_seq = journal.next_seq
             reason = not_defined(symbol) if instrument is None else BEHIND
             events = self._suspend(fact, reason, encode_message(fact))
         else:
-            self._begin_market(instrument)
-            events = self._decide_market(fact)
-        events = _numbered(fact, events, numbered)
+            events = self._decide_market(fact, instrument)
+        if numbered or (events and type(events[0]) is AnomalyRecorded):
+            events = _numbered(fact, events, numbered)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
@@ -265,23 +282,20 @@ class FactTurns:
             self._queue_behind(journal, events)
         return partition.fact_committed(fact, journal, repeated=False)
 
-    def _begin_market(self, instrument: Instrument) -> None:
-        """Set the context of a market turn, with the instrument in the market journal before its first use there."""
+    def _decide_market(self, fact: Any, instrument: Instrument, before: int = 0) -> list[Any]:
+        """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
         partition, context = self._partition, self._partition.context
         journal = partition.open_market
         context.now_ns = journal.now()
         if self._copied.get(instrument.symbol) != instrument.version:
             self._copy(instrument)
         context.instrument = instrument
-        context.next_seq = journal.next_seq
-
-    def _decide_market(self, fact: Any) -> list[Any]:
-        partition = self._partition
-        partition.current = ("book", f"{fact.exchange}/{fact.symbol}")
-        if partition.is_quarantined():
-            return self._suspend(fact, f"book {partition.current[1]} {SET_ASIDE}", encode_message(fact))
-        book = partition.market.books.get((fact.exchange, fact.symbol))
-        return decide_book(book, fact, partition.context, CHECKSUMS)  # type: ignore[return-value]
+        context.next_seq = journal.next_seq + before
+        key = (fact.exchange, fact.symbol)
+        partition.current = ("book", key)
+        if partition.trading.quarantine.states and partition.is_quarantined():
+            return self._suspend(fact, f"book {partition.entity[1]} {SET_ASIDE}", encode_message(fact))
+        return BOOK_DECIDERS[type(fact)](partition.market.books.get(key), fact, context, CHECKSUMS)
 
     def _copy(self, instrument: Instrument) -> None:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
@@ -353,12 +367,9 @@ class FactTurns:
         partition = self._partition
         context, resumed = partition.context, FactResumed(ref_seq)
         if type(fact) in MARKET_DATA:
-            journal = partition.open_market
             instrument = partition.trading.instruments.get(fact.symbol)
             assert instrument is not None
-            self._begin_market(instrument)
-            context.next_seq = journal.next_seq + 1
-            partition.commit_market([resumed, *self._decide_market(fact)])
+            partition.commit_market([resumed, *self._decide_market(fact, instrument, 1)])
         else:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1
@@ -377,12 +388,6 @@ def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[
         )
         events = [first, *events[1:]]
     return [*events, *numbered] if numbered else events
-
-
-def _size_of(fact: Any) -> int:
-    if type(fact) is BookDelta or type(fact) is BookSnapshot:
-        return LEVEL_BYTES * (len(fact.bids) + len(fact.asks))
-    return 0
 
 
 def _effective(fill: Any, recorded_at_ns: int) -> position.EffectiveFill:

@@ -1,4 +1,4 @@
-"""What a turn becomes whose code raised: nothing of it was installed, and the fault is its outcome.
+"""What a turn becomes whose code raised: nothing of it stands, and the fault is its outcome.
 
 The fault is journaled with the whole input, the entity whose turn it was is set aside, and the sender is told. A
 query changes nothing, so its fault sets nobody aside.
@@ -28,7 +28,7 @@ def _what(error: Exception) -> str:
 
 def fault_events(partition: Partition, message: Any, error: Exception) -> list[Any]:
     """The record of the fault, the quarantine of the entity whose turn it was, and the case for the operator."""
-    kind, key = partition.current
+    kind, key = partition.entity
     raw = message.raw if isinstance(message, TextMessage) else encode_message(message)
     context, seq, what = partition.context, partition.open_trading.next_seq, _what(error)
     command_id = command_id_of(content_of(message))

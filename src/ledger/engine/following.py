@@ -116,7 +116,7 @@ class ControlCopies:
 
 
 def _all(store: actors.Store[Any, Any]) -> list[Any]:
-    return list({**store.states, **store.staged}.values())
+    return list(store.states.values())
 
 
 @final

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
-from ledger.codec import encode_events
+from ledger.codec import encode_events, join_events
 from ledger.domain.events import (
     BookDeltaApplied,
     BookSnapshotApplied,
@@ -24,8 +24,9 @@ from ledger.journal import FrameDraft, Head, WriterThread
 EVENT_BYTES: Final = 320
 """What one event is taken for when the size of the open frame is estimated: more than nearly all of them need."""
 LEVEL_BYTES: Final = 20
-MEASURED_EVERY: Final = 400
-"""So many events are estimated before the frame is measured: one that is mostly long texts is full sooner."""
+ENCODED_EVERY: Final = 400
+"""So many events are estimated before they are encoded, which tells their size: one that is mostly long texts is full
+sooner."""
 SESSION_BYTES: Final = 30
 Release = Callable[[], None]
 
@@ -92,8 +93,10 @@ class OpenJournal:
         self.in_flight = 0
         self.frames = 0
         self._bytes = 0
-        self._measured = 0
-        self._measured_bytes = 0
+        self._encoded = 0
+        self._parts: list[bytes] = []
+        """The first `_encoded` events, as payloads of ENCODED_EVERY or so each."""
+        self._counts: list[int] = []
         self._first_seq = first_seq
         self._clock = clock
         self._bytes_max = frame_bytes_max
@@ -120,31 +123,35 @@ class OpenJournal:
     def now(self) -> int:
         """Open a frame if none is open, and say what time it is in it."""
         if not self.events:
-            clock = self._clock()
-            self.now_ns = max(self.now_ns, clock)
+            self.now_ns = max(self.now_ns, self._clock())
         return self.now_ns
 
     def append(self, events: Sequence[Any]) -> None:
         """Add a turn's events; they have the seqs from `next_seq` on."""
-        if not self.events:
+        held = self.events
+        if not held:
             self._first_seq = self.next_seq
-        self.events += events
-        self.next_seq += len(events)
-        size = self._bytes + EVENT_BYTES * len(events)
+        held += events
+        count = len(events)
+        self.next_seq += count
+        size = self._bytes + EVENT_BYTES * count
         for event in events:
-            if type(event) in _EXTRA_BYTES:
-                size += _EXTRA_BYTES[type(event)](event)
+            extra = _EXTRA_BYTES.get(type(event))
+            if extra is not None:
+                size += extra(event)
         self._bytes = size
-        if len(self.events) - self._measured >= MEASURED_EVERY:
-            self._measure()
+        if len(held) - self._encoded >= ENCODED_EVERY:
+            self._encode()
         if self._bytes >= self._bytes_max and self._on_full is not None:
             self._on_full()
 
-    def _measure(self) -> None:
-        """Put the size of the newest events in the place of its estimate."""
-        self._measured_bytes += len(encode_events(self.events[self._measured :]))
-        self._measured = len(self.events)
-        self._bytes = self._measured_bytes
+    def _encode(self) -> None:
+        """Encode the newest events, and put their size in the place of its estimate."""
+        newest = self.events[self._encoded :]
+        self._parts.append(encode_events(newest))
+        self._counts.append(len(newest))
+        self._encoded = len(self.events)
+        self._bytes = sum(map(len, self._parts))
 
     def when_durable(self, release: Release) -> None:
         """Call `release` once everything that exists now is durable: at once if it is, in order otherwise."""
@@ -157,6 +164,9 @@ class OpenJournal:
         """The open frame for the writer, with its events, if there is one and it may go now."""
         if not self.events or (self._one_at_a_time and self.in_flight):
             return None
+        if len(self.events) > self._encoded:
+            self._encode()
+        payload = join_events(self._parts, self._counts)
         events, self.events = self.events, []
         self._recount()
         draft = FrameDraft(
@@ -164,7 +174,7 @@ class OpenJournal:
             first_seq=self._first_seq,
             count=len(events),
             recorded_at_ns=self.now_ns,
-            payload=encode_events(events),
+            payload=payload,
             market_epoch=market_epoch,
             market_seq=market_seq,
         )
@@ -182,7 +192,8 @@ class OpenJournal:
         self._recount()
 
     def _recount(self) -> None:
-        self._measured = self._measured_bytes = 0
+        self._encoded = 0
+        self._parts, self._counts = [], []
         self._bytes = sum(_bytes_of(event) for event in self.events)
 
     def became_durable(self, head: Head, frames: int) -> None:

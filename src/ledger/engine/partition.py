@@ -1,14 +1,15 @@
 """One partition: inputs in arrival order, each a turn; decided, folded, appended to the open frame, answered when durable.
 
 The turn of a command: its id is looked up (the first answer again, if there was one), its entity's `decide` is asked,
-the events are given their seqs, the fold stages the new state of everything that they concern, they join the open
-frame. The dispatcher installs the staged states when the behaviour returns; if it raises, nothing of the turn exists.
+the events are given their seqs, the fold puts the new state of everything that they concern, they join the open
+frame. If the behaviour raises, the dispatcher undoes what was put: nothing of the turn exists.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, final
 
 from msgspec import Struct
@@ -17,9 +18,15 @@ import actors
 from ledger.codec import encode_message
 from ledger.domain.codes import JOURNALED_FROM, Code
 from ledger.domain.commands import COMMANDS, SubmitOrder
-from ledger.domain.context import Context, Instrument, OrderRules, Rejection
+from ledger.domain.context import PARTITION_SHIFT, Context, Instrument, OrderRules, Rejection
 from ledger.domain.control_events import MassCancelRequested
-from ledger.domain.events import CommandRejected, EngineFault, InstrumentDefined, OrderSubmitted
+from ledger.domain.events import (
+    CancelRequested,
+    CommandRejected,
+    EngineFault,
+    InstrumentDefined,
+    OrderSubmitted,
+)
 from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.domain.source import SourceNumber
@@ -108,8 +115,8 @@ class Partition:
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
         """Whether nothing was taken any more when the batch that runs began."""
-        self.current: tuple[str, str] = ("control", "")
-        """Kind and key of the entity whose turn runs: who is quarantined if it raises."""
+        self.current: tuple[str, str | tuple[str, str]] = ("control", "")
+        """Kind and key of the entity whose turn runs; see `entity`. A key in two parts stays so: nobody asks nearly ever."""
         self.context = Context(
             now_ns=0, partition=trading.partition, rules=limits.rules, crossed_max_ns=limits.crossed_max_ns
         )
@@ -201,30 +208,38 @@ class Partition:
             return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
-        if type(command) is SubmitOrder and (self.space_low or self.index_behind):
+        if (self.space_low or self.index_behind) and type(command) is SubmitOrder:
             return self._no_room(command_id)
-        context = self.context
-        now = context.now_ns = self.open_trading.now()
+        context, commands, journal = self.context, self._commands, self.open_trading
+        now = context.now_ns = journal.now_ns if journal.events else journal.now()
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
         if fault is not None:
             return Refused(command_id, *fault)
-        context.next_seq = self.open_trading.next_seq
-        outcome = self._commands.decide(command)
+        seq = context.next_seq = journal.next_seq
+        commands.order_id = 0
+        outcome = commands.deciders[type(command)](command)
         if type(outcome) is Rejection:
-            return self._reject(command_id, outcome, lambda: self._whole(command, text))
-        seq = context.next_seq
+            return self._reject(command_id, outcome, partial(self._whole, command, text))
         if type(outcome) is Repeated:  # the same under another command_id: its first answer (FIX F.1.b)
             return Committed(command_id, context.partition, outcome.seq, outcome.order_id, repeated=True)
         self.commit_trading(outcome)
+        order_id = commands.order_id
         first = outcome[0]
+        if type(first) is OrderSubmitted:
+            order_id = context.partition << PARTITION_SHIFT | seq
+        elif type(first) is not CancelRequested:
+            self._follow(outcome, seq)
+        return Committed(command_id, context.partition, seq, order_id)
+
+    def _follow(self, events: Sequence[Any], seq: int) -> None:
+        """What a command's events set going beside the states."""
+        first = events[0]
         if type(first) is InstrumentDefined:
             self.facts.resumption.defined(first.symbol)
-        elif type(outcome[-1]) is MassCancelRequested:
-            self.control.begun(seq + len(outcome) - 1)
+        elif type(events[-1]) is MassCancelRequested:
+            self.control.begun(seq + len(events) - 1)
         elif type(first) in FOLLOWED:
             self.operator.follow(first)
-        order_id = context.id_of(0) if type(first) is OrderSubmitted else self._commands.order_id
-        return Committed(command_id, context.partition, seq, order_id)
 
     def _whole(self, command: Any, text: TextMessage | None) -> bytes:
         """A refused command for the record: as its text where the scales that its numbers need are not known."""
@@ -292,10 +307,16 @@ class Partition:
             return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
         return Refused(command_id, Code.OVERLOADED, self.index_behind, RETRY_MS)
 
+    @property
+    def entity(self) -> tuple[str, str]:
+        """Kind and key of the entity whose turn runs, as they are journaled: who is quarantined if it raises."""
+        kind, key = self.current
+        return kind, key if isinstance(key, str) else "/".join(key)
+
     def is_quarantined(self) -> bool:
         """Whether the entity whose turn runs was set aside after a fault."""
         quarantine = self.trading.quarantine
-        return bool(quarantine.states) and bool(quarantine.get(self.current))
+        return bool(quarantine.states) and bool(quarantine.get(self.entity))
 
     def decide_report(self, fact: Any) -> list[Any]:
         """What a report becomes when an operator makes it in the venue's place, within the operator's own turn."""
@@ -326,9 +347,9 @@ class Partition:
     # ---- events --------------------------------------------------------------------------------------------
 
     def commit_trading(self, events: Sequence[Any]) -> None:
-        """Number the events, stage what they change, add them to the open frame."""
-        journal, fold = self.open_trading, self.trading
-        seq, now, steps = journal.next_seq, journal.now(), fold.steps
+        """Number the events, put what they change, add them to the open frame."""
+        journal, steps = self.open_trading, self.trading.steps
+        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
         for event in events:
             steps[type(event)](seq, now, event)
             seq += 1
@@ -336,8 +357,8 @@ class Partition:
 
     def commit_market(self, events: Sequence[Any]) -> None:
         """The same in the market journal."""
-        journal, fold = self.open_market, self.market
-        seq, now, steps = journal.next_seq, journal.now(), fold.steps
+        journal, steps = self.open_market, self.market.steps
+        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
         for event in events:
             steps[type(event)](seq, now, event)
             seq += 1
@@ -349,7 +370,7 @@ class Partition:
         self.market.forget_from(self.open_market.next_seq)
 
     def fault(self, message: object, error: Exception) -> Any:
-        """A turn raised and nothing of it was installed: the answer; the fault is journaled."""
+        """A turn raised and nothing of it stands: the answer; the fault is journaled."""
         if type(message) is MassCancelChunk and not self.read_only and self.control.narrowed(message):
             return None
         return answer_fault(self, message, error)

@@ -1,8 +1,8 @@
 """The state of a partition and how an event changes it: the engine, replay, followers and audits all use this one.
 
-A fold is given every event of its journal in order, `apply(seq, recorded_at_ns, event)`, and stages the new state of
-every entity that the event concerns; `entities.install()` makes them current. The engine does so once per turn, replay
-once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
+A fold is given every event of its journal in order, `apply(seq, recorded_at_ns, event)`, and puts the new state of
+every entity that the event concerns; `entities.install()` makes them stand, `discard()` undoes them. The engine does so
+once per turn, replay once per frame. Applying a journaled event never raises: if it does, the code or the journal is wrong.
 """
 
 from ledger.fold.base import BASE_SCHEMA, before_base, cut_base, load_base

@@ -22,18 +22,18 @@ class FillsByPosition:
 
     def __init__(self, fills: actors.Store[FillKey, FillState]) -> None:
         self._fills = fills
-        self._keys: dict[PositionKey, list[FillKey]] | None = None
-        """None until somebody asked: most runs see no bust."""
+        self._keys: dict[PositionKey, list[FillKey]] = {}
+        self.is_asked = False
+        """Nothing is kept until somebody asked: most runs see no bust."""
 
     def filled(self, place: PositionKey, key: FillKey) -> None:
-        """A fill of this position is staged. One whose turn is dropped may stay here: no state answers for it."""
-        if self._keys is not None:
-            self._keys.setdefault(place, []).append(key)
+        """A fill of this position is put; call only while `is_asked`. If its turn is dropped it stays: no state answers for it."""
+        self._keys.setdefault(place, []).append(key)
 
     def of(self, place: PositionKey) -> Iterator[tuple[FillKey, FillState]]:
-        """The executions of one position that are in memory, as installed, each once."""
-        if self._keys is None:
-            self._keys = {}
+        """The executions of one position that are in memory, each once."""
+        if not self.is_asked:
+            self.is_asked = True
             for key, state in self._fills.states.items():
                 self._keys.setdefault((state.strategy_id, key[2]), []).append(key)
         states = self._fills.states

@@ -9,8 +9,8 @@ its strategy's in its symbol as well, but a refused one must change nothing: wha
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar, final
+from collections.abc import Callable
+from typing import Any, Final, final
 
 import actors
 from ledger.domain import exposure, limit, restriction
@@ -58,8 +58,6 @@ _POSITION_KIND: Final = {
     STRATEGY: STRATEGY_SYMBOL,
     STRATEGY_SYMBOL: STRATEGY_SYMBOL,
 }
-_K = TypeVar("_K")
-_S = TypeVar("_S")
 
 
 def exposure_key(kind: int, account: str, strategy: str, symbol: str) -> ScopeKey:
@@ -153,7 +151,7 @@ class ControlFold:
         if after.max_gross_notional is not None:
             kinds.append(STRATEGY_SYMBOL)
         self.keep(kinds, seq)
-        known = {each: state for each, state in _all(self.limits)}
+        known = self.limits.states
         window = max((state.duplicate_window_ms or 0 for state in known.values()), default=0)
         self.duplicate_window_ns = window * 10**6
         self.limited = tuple(sorted({each[0] for each, state in known.items() if limit.is_limiting(state)}))
@@ -276,7 +274,7 @@ class ControlFold:
         for kind in self.kept:
             store = self._asked if kind == ASKED_BY_ORDER else self.exposures
             sums = self._sums(kind, seq)
-            for key, state in list(_all(store)):
+            for key, state in list(store.states.items()):
                 if key[0] == kind and key not in sums and state != NOTHING:
                     store.put(key, Exposure(version=seq))
             for key, state in sums.items():
@@ -288,7 +286,7 @@ class ControlFold:
         if STRATEGY_SYMBOL in self.kept:
             return self.exposures.get(key) or NOTHING
         if ASKED_BY_ORDER not in self.kept:
-            # Not staged: it says nothing new, so it may stay whatever becomes of this turn, which begins here.
+            # Not put: it says nothing new, so it may stay whatever becomes of this turn, which begins here.
             self._asked.states.update(self._sums(ASKED_BY_ORDER, 0))
             self.kept = (*self.kept, ASKED_BY_ORDER)
         return self._asked.get((ASKED_BY_ORDER, key[1])) or NOTHING
@@ -296,7 +294,7 @@ class ControlFold:
     def _sums(self, kind: int, seq: int) -> dict[ScopeKey, Exposure]:
         sums: dict[ScopeKey, Exposure] = {}
         one_symbol = kind in _ONE_SYMBOL
-        for _, order in _all(self._orders):
+        for order in self._orders.states.values():
             terms = order.terms
             instrument = self._instruments.get(terms.symbol)
             assert instrument is not None
@@ -307,7 +305,7 @@ class ControlFold:
             sums[key] = exposure.loaded(
                 sums.get(key, NOTHING), exposure.NO_LOAD, load, seq, one_symbol=one_symbol
             )
-        for _, state in _all(self._positions):
+        for state in self._positions.states.values():
             instrument = self._instruments.get(state.symbol)
             assert instrument is not None
             key = exposure_key(kind, state.account, state.strategy_id, state.symbol)
@@ -322,13 +320,3 @@ class ControlFold:
 def twin_key(it: Any) -> TwinKey:
     """What makes two orders equal: of a SubmitOrder or its event."""
     return (it.strategy_id, it.symbol, it.side, it.qty, it.px, it.stop_px)
-
-
-def _all(store: actors.Store[_K, _S]) -> Iterator[tuple[_K, _S]]:
-    """Every state as this turn, or this frame of a replay, sees it."""
-    staged = store.staged
-    for key, state in store.states.items():
-        yield key, staged.get(key, state)
-    for key, state in staged.items():
-        if key not in store.states:
-            yield key, state

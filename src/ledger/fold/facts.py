@@ -40,7 +40,7 @@ class SourceFacts:
         self.counts: dict[str, int] = {"anomalies": 0, "lost": 0}
 
     def waiting(self, symbol: str) -> list[tuple[int, FactSuspended]]:
-        """The suspended facts that name this symbol, by seq, as installed."""
+        """The suspended facts that name this symbol, by seq."""
         return [
             (seq, event)
             for seq, event in self.suspended.states.items()
@@ -77,11 +77,12 @@ class SourceFacts:
             self.closed.put(event.seq, (seq, event))
 
     def advance(self, event: Any) -> None:
-        source = event.source
-        state = self.sources.get(source)
+        """The source has come as far as the number of this event."""
+        source, store = event.source, self.sources
+        state = store.get(source)
         after = sources.advanced(state, event.source_epoch, event.source_seq)
         if after is not state:
-            self.sources.put(source, after)
+            store.put(source, after)
 
     def _anomaly_recorded(self, seq: int, _now: int, event: AnomalyRecorded) -> None:
         if event.source:

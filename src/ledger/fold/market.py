@@ -60,11 +60,11 @@ class MarketFold:
         }
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
-        """Change what this event changes: books in place, everything else staged."""
+        """Change what this event changes: books in place, everything else put."""
         self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
-        """Of the installed state; a book counts by level."""
+        """Of the state between turns; a book counts by level."""
         total = self._digest.value()
         for book in self.books.states.values():
             for key, value in book_view.digest_items(book):
@@ -81,7 +81,8 @@ class MarketFold:
     def _tail_lost(self, seq: int, _now: int, _event: MarketTailLost) -> None:
         self.facts.counts["lost"] += 1
         for key, book in self.books.states.items():
-            self.books.put(key, books.lose_tail(book, seq))
+            books.lose_tail(book, seq)
+            self.books.touch(key)
 
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
         self.instruments.put(event.symbol, instrument_of(event, seq))
@@ -89,4 +90,9 @@ class MarketFold:
     def _booked(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         key = (event.exchange, event.symbol)
-        self.books.put(key, books.evolve(self.books.get(key), event, seq, now))
+        book = self.books.get(key)
+        if book is None:
+            self.books.put(key, books.evolve(None, event, seq, now))
+        else:
+            books.evolve(book, event, seq, now)
+            self.books.touch(key)

@@ -50,7 +50,7 @@ class _Body(Struct, frozen=True, array_like=True):
 
 
 def dump_fold(fold: TradingFold | MarketFold, *, whole: bool = False) -> bytes:
-    """The body of a snapshot of the installed state. For a trading fold, without what belongs into the index, unless
+    """The body of a snapshot of the state between turns. For a trading fold, without what belongs into the index, unless
     `whole`: then everything must be in memory."""
     stores = tuple((store.kind, _dump_store(store, whole)) for store in stores_of(fold))
     facts = fold.facts

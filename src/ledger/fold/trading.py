@@ -53,6 +53,8 @@ from ledger.domain.operator_events import (
     PositionTransferred,
 )
 from ledger.domain.order import OrderState
+from ledger.domain.order_birth import submitted
+from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.domain.partition_events import ControlTaken
 from ledger.domain.position import PositionState
 from ledger.fold.by_position import FillsByPosition, PositionKey
@@ -133,11 +135,11 @@ class TradingFold:
         """What each type of event does: `apply` without a call between, for whoever applies very many."""
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
-        """Stage what this event changes; the caller installs."""
+        """Put what this event changes; the caller installs."""
         self.steps[type(event)](seq, recorded_at_ns, event)
 
     def digest(self) -> int:
-        """Of the installed state: a sum modulo 2^128 over all entities ever, independent of order."""
+        """Of the state between turns: a sum modulo 2^128 over all entities ever, independent of order."""
         return self._digest.value()
 
     # ---- entities that leave memory (`passivation.py`) -----------------------------------------------------
@@ -268,9 +270,9 @@ class TradingFold:
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
         key = (event.symbol, event.client_order_id)
-        state = orders.evolve(None, event, seq, now, self.partition)
+        state = submitted(event, seq, now, self.partition)
         self.orders.put(key, state)
-        self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
+        self.order_of_number.put(state.terms.order_id, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
         control = self.control
         if event.px is None and event.stop_px is None and event.twice_mark is not None:
@@ -291,7 +293,8 @@ class TradingFold:
 
     def _move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
         before = self.orders.get(key)
-        after = orders.evolve(before, event, seq, now)
+        assert before is not None, f"{event} of an order that there is not"
+        after = ORDER_STEPS[type(event)](before, event, seq, now)
         self.orders.put(key, after)
         if self.control.kept:
             self.control.order_moved(before, after, seq)
@@ -318,9 +321,12 @@ class TradingFold:
             self.order_of_id.put(named, (event.symbol, event.order))
 
     def _order_named(self, seq: int, now: int, event: OrderAccepted) -> None:
-        self._order_reported(seq, now, event)
+        self.facts.advance(event)
+        key = (event.symbol, event.order)
+        if event.order:
+            self._move_order(key, event, seq, now)
         if event.venue_order_id:
-            self.order_of_venue_id.put((event.exchange, event.venue_order_id), (event.symbol, event.order))
+            self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
 
     def _order_replaced(self, seq: int, now: int, event: OrderReplaced) -> None:
         self._order_reported(seq, now, event)
@@ -349,8 +355,9 @@ class TradingFold:
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
         fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
         self.fills.put(key, fill)
-        self.fills_by_position.filled((event.strategy_id, symbol), key)
-        if event.order and self._held("order", f"{symbol}/{event.order}"):
+        if self.fills_by_position.is_asked:
+            self.fills_by_position.filled((event.strategy_id, symbol), key)
+        if event.order and self.quarantine.states and self._held("order", f"{symbol}/{event.order}"):
             self.operations.hold(f"{symbol}/{event.order}", seq, event)
         elif event.order:
             order = (symbol, event.order)
@@ -386,5 +393,4 @@ class TradingFold:
         self._move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
-        quarantine = self.quarantine  # replay stages a whole frame, in which the quarantine itself may stand
-        return bool(quarantine.states or quarantine.staged) and bool(quarantine.get((kind, key)))
+        return bool(self.quarantine.get((kind, key)))

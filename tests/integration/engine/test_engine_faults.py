@@ -8,40 +8,57 @@ from typing import Any
 
 import pytest
 
-from ledger.domain import book_decide, order
+from ledger.domain import order
+from ledger.domain.book_decide import BOOK_DECIDERS
 from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, ReplaceOrder
 from ledger.domain.facts import BookSnapshot, Quote, ReportCanceled
-from ledger.engine import queries
+from ledger.engine import commands, facts, queries
+from ledger.fold import trading
 from ledger.wire import Committed, FactCommitted, Query, QueryRefused, Rejected, decode_batch, show
 from running_engine import accepted, fill, journaled, names, replayed, running
 
 
 class Broken:
-    """A domain function that raises for one client_order_id or symbol, else does what it always did."""
+    """Makes domain functions raise for one client_order_id or symbol, else they do what they always did."""
 
-    def __init__(self, real: Any, name: str) -> None:
-        self._real = real
+    def __init__(self, name: str) -> None:
         self._name = name
         self.on = True
 
-    def __call__(self, state: Any, said: Any, *rest: Any, **named: Any) -> Any:
-        about = (getattr(said, "client_order_id", ""), getattr(said, "order", ""), said.symbol)
-        if self.on and self._name in about:
-            raise ZeroDivisionError("a bug of ours")
-        return self._real(state, said, *rest, **named)
+    def of(self, real: Any) -> Any:
+        def maybe(*given: Any, **named: Any) -> Any:
+            said = next(it for it in given if hasattr(it, "symbol"))
+            about = (getattr(said, "client_order_id", ""), getattr(said, "order", ""), said.symbol)
+            if self.on and self._name in about:
+                raise ZeroDivisionError("a bug of ours")
+            return real(*given, **named)
+
+        return maybe
+
+
+def break_functions(
+    monkeypatch: pytest.MonkeyPatch, client_order_id: str, *places: tuple[Any, str]
+) -> Broken:
+    broken = Broken(client_order_id)
+    for module, name in places:
+        monkeypatch.setattr(module, name, broken.of(getattr(module, name)))
+    return broken
 
 
 def break_decide(monkeypatch: pytest.MonkeyPatch, client_order_id: str) -> Broken:
-    broken = Broken(order.decide, client_order_id)
-    monkeypatch.setattr(order, "decide", broken)
-    return broken
+    return break_functions(
+        monkeypatch,
+        client_order_id,
+        (commands, "decide_submit"),
+        (facts, "decide_fill"),
+        (facts, "decide_report"),
+        (order, "decide"),
+    )
 
 
 def break_evolve(monkeypatch: pytest.MonkeyPatch, client_order_id: str) -> Broken:
-    broken = Broken(order.evolve, client_order_id)
-    monkeypatch.setattr(order, "evolve", broken)
-    return broken
+    return break_functions(monkeypatch, client_order_id, (trading, "submitted"))
 
 
 @pytest.mark.parametrize("breaks", [break_decide, break_evolve])
@@ -125,7 +142,7 @@ async def test_a_quarantined_order_takes_cancels_its_fills_reach_the_position_an
 async def test_a_quarantine_counts_at_replay_within_the_frame_in_which_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I-2: replay stages a whole frame, the engine one turn."""
+    """I-2: replay takes a whole frame, the engine one turn."""
     async with running(tmp_path) as one:
         await one.define("AAPL")
         await one.ask("commands", one.order("c1"))
@@ -152,12 +169,10 @@ async def test_a_quarantine_counts_at_replay_within_the_frame_in_which_it_stands
 async def test_a_book_whose_code_raises_is_set_aside_and_the_other_books_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ledger.engine import facts
-
     async with running(tmp_path) as one:
         await one.define("AAPL", "MSFT")
-        broken = Broken(book_decide.decide, "AAPL")
-        monkeypatch.setattr(facts, "decide_book", broken)
+        broken = Broken("AAPL")
+        monkeypatch.setitem(BOOK_DECIDERS, BookSnapshot, broken.of(BOOK_DECIDERS[BookSnapshot]))
         answers = await one.ask(
             "market",
             BookSnapshot("f", 1, 1, "AAPL", "XNAS", 10, ((100, 5),), ((102, 7),)),

@@ -130,7 +130,7 @@ async def test_an_escalated_fault_ends_the_dispatcher_and_installs_nothing(error
     with pytest.raises(type(error)) as raised:
         await dispatcher.run()
     assert raised.value is error
-    assert (store.states, entities.touched, got) == ({"a": 1}, [], [])
+    assert (store.states, entities.changes, got) == ({"a": 1}, [], [])
     with pytest.raises(Stopped):
         dispatcher.submit_nowait(["b"])
     with pytest.raises(Stopped):

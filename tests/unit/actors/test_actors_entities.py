@@ -10,26 +10,29 @@ def numbers(**options) -> tuple[Entities, Store[str, int]]:
     return entities, entities.store("number", **options)
 
 
-def test_a_turn_sees_what_it_has_put_and_nobody_else_does():
+def test_a_turn_sees_what_it_has_put_and_it_stands_at_the_end():
     entities, store = numbers()
     store.put("a", 1)
     assert store.get("a") == 1
-    assert dict(store.states) == {}
     entities.install()
     assert dict(store.states) == {"a": 1}
-    assert entities.touched == []
+    assert entities.changes == []
+    entities.discard()
+    assert dict(store.states) == {"a": 1}
 
 
-def test_install_moves_all_stores_of_a_turn_at_once():
+def test_discard_undoes_all_stores_of_a_turn():
     entities = Entities()
     orders: Store[str, int] = entities.store("order")
     positions: Store[str, int] = entities.store("position")
+    positions.put("q", 1)
+    entities.install()
     orders.put("c1", 1)
     positions.put("p", 2)
     positions.put("q", 3)
-    assert (len(orders), len(positions)) == (0, 0)
-    entities.install()
-    assert (orders.states, positions.states) == ({"c1": 1}, {"p": 2, "q": 3})
+    entities.discard()
+    assert (orders.states, positions.states) == ({}, {"q": 1})
+    assert entities.changes == []
 
 
 def test_discard_leaves_every_store_as_it_was():
@@ -53,20 +56,45 @@ def test_the_last_put_of_a_turn_counts():
     assert store.get("a") == 2
 
 
-def test_a_staged_false_looking_state_hides_the_installed_one():
-    entities, store = numbers()
+def test_several_puts_of_a_turn_are_all_undone():
+    dirty: set[str] = set()
+    entities, store = numbers(dirty=dirty)
+    store.put("a", 1)
+    entities.install()
+    for state in (2, 3):
+        store.put("a", state)
+        store.put("b", state)
+    entities.discard()
+    assert (store.states, dirty) == ({"a": 1}, {"a"})
+
+
+def test_a_false_looking_state_is_a_state():
+    entities, store = numbers(load=lambda _key: 7)
     store.put("a", 5)
     entities.install()
     store.put("a", 0)
     assert store.get("a") == 0
+    entities.install()
+    store.put("a", 1)
+    entities.discard()
+    assert store.get("a") == 0
 
 
-def test_dirty_collects_installed_keys_until_the_owner_clears_it():
+def test_a_state_changed_in_place_is_noticed_where_somebody_asks():
+    dirty: set[str] = set()
+    _entities, store = numbers(dirty=dirty)
+    store.touch("a")
+    assert dirty == {"a"}
+    _entities, store = numbers()
+    store.touch("a")
+    assert store.states == {}
+
+
+def test_dirty_collects_changed_keys_until_the_owner_clears_it():
     dirty: set[str] = set()
     entities, store = numbers(dirty=dirty)
     store.put("a", 1)
     store.put("b", 1)
-    assert dirty == set()
     entities.install()
     assert dirty == {"a", "b"}
     dirty.clear()
@@ -75,12 +103,11 @@ def test_dirty_collects_installed_keys_until_the_owner_clears_it():
     assert dirty == set()
 
 
-def test_a_store_is_iterated_and_counted_by_installed_states():
-    entities, store = numbers()
+def test_a_store_is_iterated_and_counted_by_states_in_memory():
+    entities, store = numbers(load={"c": 3}.get)
     store.put("a", 1)
     store.put("b", 2)
     entities.install()
-    store.put("c", 3)
     assert (sorted(store), len(store), "a" in store, "c" in store) == ([1, 2], 2, True, False)
 
 
@@ -117,17 +144,23 @@ def test_a_passivated_entity_leaves_memory_and_comes_back():
     assert not store.passivate("absent")
 
 
-def test_what_is_staged_or_not_yet_seen_by_its_owner_is_not_passivated():
+def test_what_is_not_yet_seen_by_its_owner_is_not_passivated():
     dirty: set[str] = set()
     entities, store = numbers(load=lambda _key: None, dirty=dirty)
     store.put("a", 1)
     entities.install()
     assert not store.passivate("a")
     dirty.clear()
-    store.put("a", 2)
-    assert not store.passivate("a")
-    entities.discard()
     assert store.passivate("a")
+
+
+def test_a_loader_given_later_is_asked_and_one_taken_away_is_not():
+    _entities, store = numbers()
+    assert store.get("a") is None
+    store.load = {"a": 7}.get
+    assert store.get("a") == 7
+    store.load = None
+    assert (store.get("a"), store.get("b")) == (7, None)
 
 
 def test_passivate_where_asks_about_all_or_only_some():

@@ -26,6 +26,7 @@ from ledger.domain.control_events import (
 from ledger.domain.enums import OrderType, Side, TradingState
 from ledger.domain.events import CancelRequested, EngineFault, EntityQuarantined
 from ledger.domain.facts import ReportAccepted, ReportCancelRejected
+from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.domain.scope import Scope
 from ledger.engine.control_turns import CHUNK_CANCELS, CHUNK_ORDERS
 
@@ -348,14 +349,14 @@ def test_an_order_whose_code_raises_is_set_aside_and_the_others_are_asked_for(
     desk = DeskPartition()
     for name in ("a", "bad", "c"):
         desk.submit(name)
-    evolve = orders.evolve
+    step = ORDER_STEPS[CancelRequested]
 
     def raising(state: Any, event: Any, *rest: Any) -> Any:
-        if type(event) is CancelRequested and event.order == "bad":
+        if event.order == "bad":
             raise ZeroDivisionError
-        return evolve(state, event, *rest)
+        return step(state, event, *rest)
 
-    monkeypatch.setattr(orders, "evolve", raising)
+    monkeypatch.setitem(ORDER_STEPS, CancelRequested, raising)
     desk.mass_cancel(Scope.ALL)
     assert desk.asked() == ["a", "c"]
     assert type(desk.journal[-1]) is MassCancelCompleted

@@ -1,0 +1,60 @@
+"""The open frame encodes its events as they come, and the frame is what one encode of all would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ledger.codec import encode_events, join_events
+from ledger.domain.events import SourceGapClosed
+from ledger.engine.open_frame import ENCODED_EVERY, OpenJournal
+from ledger.journal import Head
+
+
+def events(count: int) -> list[Any]:
+    return [SourceGapClosed("gw", 1, number) for number in range(count)]
+
+
+def open_journal() -> OpenJournal:
+    return OpenJournal(
+        "trading",
+        epoch=1,
+        head=Head(0, 0, b"", 0),
+        first_seq=1,
+        clock=lambda: 7,
+        frame_bytes_max=1 << 30,
+        one_at_a_time=True,
+    )
+
+
+@pytest.mark.parametrize("counts", [(3,), (15,), (8, 7), (8, 8), (1, 65534), (65535, 1), (0, 2, 16)])
+def test_payloads_joined_are_the_payload_of_all(counts: tuple[int, ...]) -> None:
+    every = events(sum(counts))
+    parts = [encode_events(every[sum(counts[:at]) :][:count]) for at, count in enumerate(counts)]
+    assert join_events(parts, list(counts)) == encode_events(every)
+
+
+@pytest.mark.parametrize("count", [1, ENCODED_EVERY - 1, ENCODED_EVERY, ENCODED_EVERY + 1, 3 * ENCODED_EVERY])
+def test_a_frame_filled_turn_by_turn_has_the_payload_of_all_its_events(count: int) -> None:
+    journal, every = open_journal(), events(count)
+    for at in range(0, count, 3):
+        journal.append(every[at : at + 3])
+    taken = journal.take_frame(0, 0)
+    assert taken is not None
+    draft, taken_events = taken
+    assert (draft.first_seq, draft.count, taken_events) == (1, count, every)
+    assert draft.payload == encode_events(every)
+    assert journal.take_frame(0, 0) is None
+
+
+def test_a_frame_that_the_writer_had_no_room_for_is_the_same_when_it_goes_later_with_more() -> None:
+    journal, every = open_journal(), events(2 * ENCODED_EVERY)
+    journal.append(every[:-1])
+    taken = journal.take_frame(0, 0)
+    assert taken is not None
+    journal.untake(taken[1])
+    journal.append(every[-1:])
+    again = journal.take_frame(0, 0)
+    assert again is not None
+    assert (again[0].first_seq, again[0].payload) == (1, encode_events(every))
