@@ -27,6 +27,7 @@ from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
 from ledger.engine.collecting import collect_rarely
+from ledger.engine.watched_clock import steady_clock
 from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
@@ -194,7 +195,12 @@ class Ledger:
         reserve = self._reserve(directory)
         reserve.open()
         engine = Engine(
-            directory, self._number, engine_settings(self._settings), publisher=publisher, reserve=reserve
+            directory,
+            self._number,
+            engine_settings(self._settings),
+            publisher=publisher,
+            steady=steady_clock,
+            reserve=reserve,
         )
         engine.open(trio.lowlevel.current_trio_token())
         for torn in engine.torn_ends:

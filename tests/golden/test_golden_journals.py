@@ -90,9 +90,10 @@ NOT_HELD = {
     "OrderUnconfirmed",
     "ExecConflictResolved",
     "RecoveryConfirmed",
+    "ClockStepped",
     "ControlTaken",
 }
-"""Made by time, by a start that asks for confirmation or by several partitions; tests/integration/operations makes and replays them."""
+"""Made by time, by a clock, by a start that asks for confirmation or by several partitions; tests/integration/operations makes and replays them."""
 
 
 def test_the_newest_one_holds_every_event_type_and_stays_small() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -34,21 +35,30 @@ def at_command(
     sets: Sets = None,
     as_json: Json = False,
 ) -> int:
-    """Fold the journal up to WHEN, from the nearest base, and show what it makes; positions by default.
+    """Fold the journal up to WHEN, from the nearest snapshot before it, and show what it makes; positions by default.
 
     A time is the cut that is the same in all partitions: every event recorded at or before it. A place is the cut of
     its partition; the others are folded up to the time at which it was recorded. Books are as of the same time.
+    A snapshot that cannot be used costs time only; why is said on standard error.
     """
     if not (orders or positions or book):
         positions = True
-    state = as_of(data_directory(data, config, sets), when)
-    answer: dict[str, Any] = {"when": when, "at_ns": state.at_ns, "places": state.places}
-    if orders:
-        answer["orders"] = state.rows("orders", {"open": "true"} if open_only else {})
-    if positions:
-        answer["positions"] = state.rows("positions", {})
-    if book:
-        answer["books"] = [row for symbol in book for row in state.rows("book", {"symbol": symbol})]
+    with as_of(data_directory(data, config, sets), when) as state:
+        answer: dict[str, Any] = {
+            "when": when,
+            "at_ns": state.at_ns,
+            "places": state.places,
+            "snapshots": state.snapshots,
+            "events_folded": state.events,
+        }
+        if orders:
+            answer["orders"] = state.rows("orders", {"open": "true"} if open_only else {})
+        if positions:
+            answer["positions"] = state.rows("positions", {})
+        if book:
+            answer["books"] = [row for symbol in book for row in state.rows("book", {"symbol": symbol})]
+        for note in state.notes:
+            print(note, file=sys.stderr)
     if as_json:
         print_json(answer)
         return 0

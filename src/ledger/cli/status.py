@@ -28,7 +28,10 @@ def status(
     as_json: Json = False,
     timeout_s: Annotated[float, Parameter(name="--timeout", help="Seconds to wait for an answer.")] = 5.0,
 ) -> int:
-    """Say whether the ledger is ready, with its heads, open orders and open cases; exit 0 ready, 3 not."""
+    """Say whether the ledger is ready, with its heads, open orders and open cases; exit 0 ready, 3 not.
+
+    A ledger that is ready and takes no new orders for now says why.
+    """
     place = where(connect, data, config, sets)
     row = _of_running(place, timeout_s)
     if row is None:
@@ -68,6 +71,8 @@ def line_of(row: dict[str, Any]) -> str:
     trading = journals["trading"][0]
     heads = " ".join(part["head"] for name in ("trading", "market") for part in journals[name])
     state = "ready" if row["ready"] else f"NOT READY ({row['why']})"
+    if row["ready"] and row["why"]:
+        state = f"ready, NO NEW ORDERS ({row['why']})"
     parts = [
         heads,
         f"recorded {trading['recorded_at']}",

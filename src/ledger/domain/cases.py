@@ -128,9 +128,12 @@ def correction_of(command: ResolveExecConflict, fill: FillState, context: Contex
 
 
 def decide_confirm(
-    epoch: int, confirmed: tuple[int, int], command: ConfirmRecovery, context: Context
+    epoch: int, confirmed: tuple[int, int], stepped_seq: int, command: ConfirmRecovery, context: Context
 ) -> list[RecoveryConfirmed] | Repeated:
-    """RecoveryConfirmed of this epoch; Repeated if it was. `confirmed` is (epoch, seq) of the newest confirmation."""
-    if confirmed[0] >= epoch:
+    """RecoveryConfirmed of this epoch; Repeated if it was, and the clock has not stepped since.
+
+    `confirmed` is (epoch, seq) of the newest confirmation, `stepped_seq` of the newest ClockStepped.
+    """
+    if confirmed[0] >= epoch and confirmed[1] > stepped_seq:
         return Repeated(0, confirmed[1])
     return [RecoveryConfirmed(epoch, command.reason, *_by(command, context))]

@@ -1,4 +1,4 @@
-"""Events of the back office, of time and of operators. Tags 20-29 are control, 61 order, 81-83 position."""
+"""Events of the back office, of time and of operators. Tags 13 and 20-29 are control, 61 order, 81-83 position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Final, final
 from msgspec import Meta, Struct
 
 from ledger.domain.enums import AdjustReason, ConflictResolution, SessionEnd, TimerKind
-from ledger.domain.units import Fee, Money, Ns, OrderId, Px, Qty, Seq
+from ledger.domain.units import Fee, Money, Ns, OrderId, Px, Qty, Seq, SpanNs
 
 AnyQty = Annotated[int | str, Meta(extra={"unit": "qty"})]
 """A quantity that no command limits: decimal text where it passes 64 bits."""
@@ -15,6 +15,16 @@ AnyFee = Annotated[int | str, Meta(extra={"unit": "fee"})]
 """A sum of fees, likewise."""
 
 # ---- control ---------------------------------------------------------------------------------------------------
+
+
+@final
+class ClockStepped(Struct, frozen=True, array_like=True, gc=False, tag=13):
+    """The machine's clock was set by more than clock.max_step: new orders wait for the next RecoveryConfirmed."""
+
+    step_ns: SpanNs
+    """Forward is positive."""
+    clock_ns: Ns
+    """What the clock said then; recorded_at_ns does not follow it back."""
 
 
 @final
@@ -253,7 +263,8 @@ class SettlementPriceSet(Struct, frozen=True, array_like=True, gc=False, tag=83)
 
 
 OperatorControlEvent = (
-    CalendarDefined
+    ClockStepped
+    | CalendarDefined
     | SessionOpened
     | SessionTouched
     | SessionClosed

@@ -28,6 +28,8 @@ Decimal8 = Annotated[int, Meta(ge=-(2**63), le=INT64_MAX, extra={"unit": "decima
 """A plain number with 8 decimal digits, such as a contract multiplier."""
 Ns = Annotated[int, Meta(ge=0, le=INT64_MAX, extra={"unit": "ns"})]
 """Nanoseconds since the Unix epoch, UTC; 0 is unknown."""
+SpanNs = Annotated[int, Meta(ge=-(2**63), le=INT64_MAX)]
+"""A span of time in nanoseconds, either way."""
 Seq = Annotated[int, Meta(ge=0, extra={"unit": "seq"})]
 """An event's number in its partition, from 1; 0 is none."""
 OrderId = Annotated[int, Meta(ge=0, extra={"unit": "order_id"})]

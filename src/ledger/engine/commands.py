@@ -133,4 +133,4 @@ class CommandTurns:
             refusal = self._operator.refusal_of_session(command.session_id)
             if refusal is not None:
                 return refusal
-        return self._operator.refusal_of_start() if self._operator.awaits_confirmation else None
+        return self._operator.refusal_until_confirmed() if self._operator.awaits_confirmation else None

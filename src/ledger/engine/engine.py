@@ -25,6 +25,7 @@ from ledger.engine.fail_stop import refold
 from ledger.engine.following import Following
 from ledger.engine.holding import Holding
 from ledger.engine.open_frame import OpenJournal
+from ledger.engine.operator_turns import ClockSet, events_of_step
 from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
@@ -35,6 +36,7 @@ from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_a
 from ledger.engine.space import open_commit, watch_space
 from ledger.engine.start_report import Found, last_run, sentences
 from ledger.engine.timers import CHUNK, TimerDue, Timers
+from ledger.engine.watched_clock import WatchedClock
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold import MarketFold, Restarted, TradingFold
 from ledger.journal import (
@@ -68,6 +70,7 @@ class Engine:
         *,
         publisher: Publisher | None = None,
         clock: Callable[[], int] = wall_clock,
+        steady: Callable[[], int] | None = None,
         commit_of: CommitOf = commit_as_set,
         reserve: Reserve | None = None,
     ) -> None:
@@ -82,7 +85,7 @@ class Engine:
         """The doors of the other partitions; given by the owner."""
         self.recovered: dict[str, Restarted] = {}
         self._publisher = publisher
-        self._clock = clock
+        self._clock = WatchedClock(clock, steady, settings.clock_step_max_ns, self._clock_stepped)
         self._commit_of = commit_of
         self._reserve = reserve
         self._entities = actors.Entities()
@@ -147,7 +150,9 @@ class Engine:
                 self.settings.index_lag_max,
                 self._fail,
             )
-        self._begin_epoch(heads["market"])
+        self._begin_epoch(heads["market"], max(head.recorded_at_ns for head in heads.values()))
+        if self.partition.operator.awaits_confirmation:
+            self._start_report.append(f"no new orders: {self.partition.why_no_orders()}")
 
     def _limits(self) -> Limits:
         settings = self.settings
@@ -210,10 +215,17 @@ class Engine:
         wait = 0.0 if name == "trading" else self.settings.market_sync_s
         return WriterThread(commit, on_durable=on_durable, on_failed=on_failed, group_wait_s=wait)
 
-    def _begin_epoch(self, market_head: Head) -> None:
+    def _begin_epoch(self, market_head: Head, newest_ns: int) -> None:
         started = self.settings.started(self.epoch, VERSION)
         born = self.settings.risk if not self.open_trading.durable_seq else None
-        self.partition.commit_trading([started] if born is None else [started, limit.born(born)])
+        self._clock.watch()
+        first = [started] if born is None else [started, limit.born(born)]
+        step_ns = self._clock.behind(newest_ns)
+        if step_ns:
+            step = ClockSet(step_ns, newest_ns + step_ns)
+            self.partition.operator.clock_stepped(step)
+            first += events_of_step(step)
+        self.partition.commit_trading(first)
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
         self.partition.commit_market([started, *lost])
         self._entities.install()
@@ -243,6 +255,13 @@ class Engine:
                 not_taken(late)
 
         self.submit_nowait("commands", firings, actor=ENGINE, received_at_ns=self._clock(), reply=replied)
+
+    def _clock_stepped(self, step_ns: int, now_ns: int) -> None:
+        """The turn that read the clock sees it already; it is journaled by a turn of its own."""
+        step = ClockSet(step_ns, now_ns)
+        self.partition.operator.clock_stepped(step)
+        self.partition.posted.append(step)
+        self._queue_posted()
 
     def _on_fault(self, message: object, error: Exception) -> object:
         self.faults += 1
@@ -497,7 +516,7 @@ class Engine:
                 },
                 settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,
-                why=partition.read_only or partition.space_low,
+                why=partition.why_no_orders(),
             )
         ]
 

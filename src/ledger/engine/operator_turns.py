@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
+from msgspec import Struct
+
 from ledger.domain import adjustments, calendars, cases, sessions, trading_day
+from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.context import Rejection
 from ledger.domain.enums import ConflictResolution
-from ledger.domain.events import EngineStarted
+from ledger.domain.events import AnomalyRecorded, EngineStarted
 from ledger.domain.operator_commands import (
     AdjustPosition,
     CloseCase,
@@ -25,8 +28,15 @@ from ledger.domain.operator_commands import (
     TouchSession,
     TransferPosition,
 )
-from ledger.domain.operator_events import CaseClosed, EntityReleased, RecoveryConfirmed, TradingDayRolled
+from ledger.domain.operator_events import (
+    CaseClosed,
+    ClockStepped,
+    EntityReleased,
+    RecoveryConfirmed,
+    TradingDayRolled,
+)
 from ledger.domain.outcome import Repeated
+from ledger.fold import CLOCK
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -36,6 +46,15 @@ Decide = Callable[[Any], Decided]
 REQUIRE_CONFIRMATION: Final = "recovery.require_confirmation"
 FOLLOWED: Final = frozenset((CaseClosed, EntityReleased, RecoveryConfirmed))
 """First events after which more is to be done in the same turn."""
+_S: Final = 10**9
+
+
+@final
+class ClockSet(Struct, frozen=True, array_like=True, gc=False):
+    """An input of the engine to itself: its clock was found to be set by `step_ns`, to `clock_ns`."""
+
+    step_ns: int
+    clock_ns: int
 
 
 @final
@@ -49,6 +68,10 @@ class OperatorTurns:
         self.heard: dict[str, int] = {}
         """When each session was last heard of since this start, recorded_at_ns; for its timers, never for a decision."""
         self._spoken: set[str] = set()
+        self.set_back_ns = 0
+        """How far the clock was set back since this start: so far ahead of recorded times may the ids of others be."""
+        self._step: ClockSet | None = None
+        """Seen and not yet journaled."""
 
     def table(self) -> dict[type, Decide]:
         """What decides each command."""
@@ -69,7 +92,20 @@ class OperatorTurns:
 
     def started(self) -> None:
         """The EngineStarted of this start is applied."""
-        self.awaits_confirmation = self.refusal_of_start() is not None
+        self.awaits_confirmation = self.refusal_until_confirmed() is not None
+
+    def clock_stepped(self, step: ClockSet) -> None:
+        """The clock was set: from now on new orders wait, also those of the turn that read it."""
+        self._step = step
+        self.set_back_ns = max(0, self.set_back_ns - step.step_ns)
+        self.awaits_confirmation = True
+
+    def journal_step(self, step: ClockSet) -> None:
+        """The turn that makes a step of the clock part of the journal."""
+        if self._partition.read_only:
+            return
+        self._partition.commit_trading(events_of_step(step))
+        self._step = None
 
     # ---- what orders ask -----------------------------------------------------------------------------------
 
@@ -92,8 +128,23 @@ class OperatorTurns:
         spoken, self._spoken = sorted(self._spoken), set()
         return spoken
 
-    def refusal_of_start(self) -> Rejection | None:
-        """JOURNAL_READ_ONLY while a restarted ledger waits for an operator to confirm what it recovered."""
+    def refusal_until_confirmed(self) -> Rejection | None:
+        """JOURNAL_READ_ONLY while an operator is to confirm what a start recovered, or the time after a step of the clock."""
+        return self._refusal_of_clock() or self._refusal_of_start()
+
+    def _refusal_of_clock(self) -> Rejection | None:
+        confirmed = self._partition.trading.operations.confirmed
+        step_ns, seq = confirmed.get(CLOCK) or (0, 0)
+        if self._step is not None:
+            step_ns = self._step.step_ns
+        elif not seq or seq < (confirmed.get("") or (0, 0))[1]:
+            return None
+        return Rejection(
+            Code.JOURNAL_READ_ONLY,
+            f'{said_of_step(step_ns)}: set it right, then `ledger confirm --reason "..."`',
+        )
+
+    def _refusal_of_start(self) -> Rejection | None:
         fold = self._partition.trading
         started = fold.started
         if started is None or not _asks(started):
@@ -256,7 +307,9 @@ class OperatorTurns:
         partition.current = ("control", "recovery")
         operations, started = partition.trading.operations, partition.trading.started
         epoch = started.epoch if started is not None else 0
-        return cases.decide_confirm(epoch, operations.confirmed.get("") or (0, 0), command, partition.context)
+        confirmed = operations.confirmed.get("") or (0, 0)
+        stepped_seq = (operations.confirmed.get(CLOCK) or (0, 0))[1]
+        return cases.decide_confirm(epoch, confirmed, stepped_seq, command, partition.context)
 
     # ---- what follows --------------------------------------------------------------------------------------
 
@@ -281,6 +334,21 @@ def _symbol_of(kind: str, key: str) -> str:
     if kind == "order":
         return key.partition("/")[0]
     return key.rpartition("/")[2] if kind in ("book", "position") else ""
+
+
+def events_of_step(step: ClockSet) -> list[Any]:
+    """What is journaled of a step of the clock."""
+    kind = Anomaly.CLOCK_STEP
+    return [
+        ClockStepped(step.step_ns, step.clock_ns),
+        AnomalyRecorded(kind.value, SEVERITY[kind], detail=said_of_step(step.step_ns)),
+    ]
+
+
+def said_of_step(step_ns: int) -> str:
+    """The step of a clock in words."""
+    where = "forward" if step_ns > 0 else "back"
+    return f"the clock of the machine was set {where} by {abs(step_ns) / _S:,.1f} s"
 
 
 def _asks(started: EngineStarted) -> bool:

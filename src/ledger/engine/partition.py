@@ -37,7 +37,7 @@ from ledger.engine.facts import FactTurns
 from ledger.engine.fault import answer_fault
 from ledger.engine.following import ControlCopies, ControlSeen
 from ledger.engine.open_frame import OpenJournal
-from ledger.engine.operator_turns import FOLLOWED, OperatorTurns
+from ledger.engine.operator_turns import FOLLOWED, ClockSet, OperatorTurns
 from ledger.engine.queries import Views, answer_query
 from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
@@ -137,6 +137,7 @@ class Partition:
             TextMessage: self._text,
             Query: self._query,
             TimerDue: self.timers.turn,
+            ClockSet: self.operator.journal_step,
             SourceNumber: self.facts.number,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
@@ -212,7 +213,7 @@ class Partition:
             return self._no_room(command_id)
         context, commands, journal = self.context, self._commands, self.open_trading
         now = context.now_ns = journal.now_ns if journal.events else journal.now()
-        fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
+        fault = self._id_fault(command_id, now)
         if fault is not None:
             return Refused(command_id, *fault)
         seq = context.next_seq = journal.next_seq
@@ -241,6 +242,11 @@ class Partition:
         elif type(first) in FOLLOWED:
             self.operator.follow(first)
 
+    def _id_fault(self, command_id: bytes, now: int) -> tuple[Code, str] | None:
+        limits = self.limits
+        ahead_ns = limits.clock_step_max_ns + self.operator.set_back_ns
+        return id_fault(command_id, now, limits.idempotence_window_ns, ahead_ns)
+
     def _whole(self, command: Any, text: TextMessage | None) -> bytes:
         """A refused command for the record: as its text where the scales that its numbers need are not known."""
         if text is not None and self._instrument_of(text.text) is None:
@@ -260,7 +266,7 @@ class Partition:
         if self.read_only:
             return self._unwritable(command_id)
         now = self.context.now_ns = self.open_trading.now()
-        fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
+        fault = self._id_fault(command_id, now)
         if fault is not None:
             return Refused(command_id, *fault)
         rejection = Rejection(misfit.code, misfit.detail)
@@ -312,6 +318,17 @@ class Partition:
         """Kind and key of the entity whose turn runs, as they are journaled: who is quarantined if it raises."""
         kind, key = self.current
         return kind, key if isinstance(key, str) else "/".join(key)
+
+    def why_no_orders(self) -> str:
+        """Why a new order would be refused, whatever it says; "" while none would."""
+        waits = self.operator.refusal_until_confirmed()
+        return (
+            self.read_only
+            or self.space_low
+            or (waits.detail if waits is not None else "")
+            or self.restricted
+            or self.index_behind
+        )
 
     def is_quarantined(self) -> bool:
         """Whether the entity whose turn runs was set aside after a fault."""

@@ -22,6 +22,7 @@ from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
+from ledger.fold.operations import CLOCK
 from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
 from ledger.fold.passivation import Passivation
 from ledger.fold.restart import Restarted, open_index, restart, why_not
@@ -30,6 +31,7 @@ from ledger.fold.trading import OrderKey, Outcome, PositionKey, TradingFold
 
 __all__ = [
     "BASE_SCHEMA",
+    "CLOCK",
     "CONTROL_FACTS",
     "HASHED",
     "KINDS",

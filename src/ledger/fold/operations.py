@@ -16,6 +16,7 @@ from ledger.domain.enums import TimerKind
 from ledger.domain.events import FillBusted, FillCorrected, OrderFilled
 from ledger.domain.operator_events import (
     CalendarDefined,
+    ClockStepped,
     EntityReleased,
     ExecConflictResolved,
     PositionAdjusted,
@@ -38,6 +39,7 @@ AdjustmentKey = tuple[str, str, int]
 """(strategy_id, symbol, seq)."""
 _LEAVES_NO_TRACE: Final = (TimerKind.IOC, TimerKind.GTC_AGE)
 """Timers whose firing changes no other state, so that it must be remembered itself."""
+CLOCK: Final = "clock"
 
 
 @final
@@ -58,7 +60,7 @@ class OperationsFold:
         self.fired: actors.Store[tuple[TimerKind, str, str], int] = store("timer-fired")
         """(kind, symbol, key) of the timers that leave no other trace, with the seq."""
         self.confirmed: actors.Store[str, tuple[int, int]] = store("recovery-confirmed")
-        """Under "": (epoch, seq) of the newest RecoveryConfirmed."""
+        """Under "": (epoch, seq) of the newest RecoveryConfirmed; under CLOCK: (step_ns, seq) of the newest ClockStepped."""
         self.stores: Final[tuple[actors.Store[Any, Any], ...]] = (
             self.calendars,
             self.sessions,
@@ -109,6 +111,7 @@ class OperationsFold:
             TradingDayRolled: self._day_rolled,
             SettlementPriceSet: self._settled,
             RecoveryConfirmed: self._recovery_confirmed,
+            ClockStepped: self._clock_stepped,
             ExecConflictResolved: _nothing,
         }
 
@@ -135,6 +138,9 @@ class OperationsFold:
 
     def _recovery_confirmed(self, seq: int, _now: int, event: RecoveryConfirmed) -> None:
         self.confirmed.put("", (event.epoch, seq))
+
+    def _clock_stepped(self, seq: int, _now: int, event: ClockStepped) -> None:
+        self.confirmed.put(CLOCK, (event.step_ns, seq))
 
 
 def _nothing(_seq: int, _now: int, _event: Any) -> None:

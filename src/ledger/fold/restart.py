@@ -121,12 +121,16 @@ def restart(
     entities: actors.Entities | None = None,
     wal: bool | None = None,
     to_seq: int | None = None,
+    as_of: bool = False,
+    uses_snapshots: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Restarted:
     """Fold a journal up to its head, or to `to_seq`, from the newest snapshot that can be used.
 
-    `index` is one that `open_index` gave; it is looked at as it was then, whatever its writer does meanwhile. With `passivates` the fold's closed entities leave memory, now and later;
-    without an index they stay until one is attached. Raises Corrupt, StorageError, Unavailable.
+    `index` is one that `open_index` gave; it is looked at as it was then, whatever its writer does meanwhile. With
+    `passivates` the fold's closed entities leave memory, now and later; without an index they stay until one is
+    attached. With `as_of` the fold stays at its place: the index is seen as of there until it is closed.
+    Raises Corrupt, StorageError, Unavailable.
     """
     begun = time.perf_counter()
     last = 2**63 - 1 if to_seq is None else to_seq
@@ -134,11 +138,11 @@ def restart(
         end = reader.head()
         check_stopped(reader, end)
         loaded = _Loaded(data, journal, partition, index, entities, passivates)
-        loaded.newest(reader, end, last)
+        loaded.newest(reader, end, last, uses_snapshots=uses_snapshots)
         loading = time.perf_counter() - begun
         head, whole, events = _fold_on(loaded, reader, end, last, on_progress)
         settled_seq = min(head.seq, reader.settled().seq)
-    loaded.folded(head.seq)
+    loaded.folded(head.seq, as_of=as_of)
     return Restarted(
         loaded.fold,
         head,
@@ -199,9 +203,10 @@ class _Loaded:
         self.passivation: Passivation | None = None
         self.fold: Fold = (TradingFold if journal == "trading" else MarketFold)(partition, entities)
 
-    def newest(self, reader: JournalReader, end: Head, last: int) -> None:
+    def newest(self, reader: JournalReader, end: Head, last: int, *, uses_snapshots: bool) -> None:
         """Load the newest snapshot that can be used, if there is one."""
-        for each in list_snapshots(self._data, self._journal, self._partition):
+        found = list_snapshots(self._data, self._journal, self._partition) if uses_snapshots else []
+        for each in found:
             if each.seq > last:
                 continue
             reason = self._try(each, reader, end)
@@ -259,9 +264,12 @@ class _Loaded:
         if self.closed is not None:
             self.closed.place = seq - 1
 
-    def folded(self, seq: int) -> None:
+    def folded(self, seq: int, *, as_of: bool) -> None:
         """All is folded, up to `seq`."""
         if self.passivation is None or self.closed is None or self._index is None:
+            return
+        if as_of:
+            self.closed.place = seq
             return
         offset = self._index.offset()
         if seq >= (0 if offset is None else offset.seq):

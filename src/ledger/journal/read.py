@@ -87,6 +87,21 @@ class JournalReader:
         frame = next(self.frames(seq, seq), None)
         return frame if frame is not None and frame.first_seq <= seq <= frame.last_seq else None
 
+    def last_before(self, time_ns: int) -> Head:
+        """The head of the last frame recorded at or before a time; the origin where there is none. O(log) frames read.
+
+        Raises Corrupt, Unavailable.
+        """
+        low, high = self.directory.origin, self.head().seq
+        while low.seq < high:
+            middle = (low.seq + high + 1) // 2
+            frame = next(self.frames(middle), None)  # in a leap of the market journal: the one behind it
+            if frame is not None and frame.recorded_at_ns <= time_ns:
+                low = frame.head
+            else:
+                high = middle - 1
+        return low
+
     def frames(self, from_seq: int | None = None, to_seq: int | None = None) -> Iterator[Frame]:
         """Whole frames in order, from the one that holds `from_seq` (None: the oldest kept) to the one that holds
         `to_seq` or `head()`.

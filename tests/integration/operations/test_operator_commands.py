@@ -108,7 +108,7 @@ def test_only_what_is_set_aside_can_be_released(capsys, ledger) -> None:
 def test_a_recovery_is_confirmed(capsys, ledger) -> None:
     code, out, _ = typed(capsys, ledger, "confirm", "--reason", "compared")
     assert code == 0
-    assert out.startswith("confirmed what was recovered because: compared, at trading/0:")
+    assert out.startswith("confirmed because: compared, at trading/0:")
 
 
 def test_why_position_tells_the_fill_and_the_transfer(capsys, ledger) -> None:
