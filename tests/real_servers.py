@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from ledger.testing.servers import SERVERS, Missing, Server
+from ledger.testing.servers import EVERY_SERVER, Missing, Server
 
 
 @cache
@@ -22,7 +22,7 @@ def real_server(name: str) -> Server:
     """The running server of that name, in a directory of this test process that ends with it."""
     directory = Path(tempfile.mkdtemp(prefix=f"ledger-test-{name}-"))
     directory.chmod(0o755)
-    server = SERVERS[name](directory / name)
+    server = EVERY_SERVER[name](directory / name)
     pid = os.getpid()
 
     def remove() -> None:

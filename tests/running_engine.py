@@ -82,6 +82,8 @@ class HeldCommit:
         self.fail_with: StorageError | None = None
         self.fail_after_write = False
         self.frames: list[Frame] = []
+        self.threads: list[str] = []
+        """The thread of each commit, by name."""
 
     def hold(self) -> None:
         self._may_go.clear()
@@ -113,6 +115,7 @@ class HeldCommit:
         return self._inner.open()
 
     def commit(self, frames: Sequence[Frame]) -> None:
+        self.threads.append(threading.current_thread().name)
         if not self._may_go.is_set():
             self.waiting.set()
             assert self._may_go.wait(20), "nobody released the held commit"

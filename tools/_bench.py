@@ -7,9 +7,10 @@ import gc
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -24,6 +25,7 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_partitions import PartitionBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
@@ -44,6 +46,7 @@ PARTS = (
     "budget",
     "actors",
     "doors",
+    "partitions",
     "stream",
     "memory",
     "growth",
@@ -51,6 +54,16 @@ PARTS = (
 )
 ASKED = ("projections",)
 """Parts that run only when they are named: they start database servers."""
+SCALE: Final = 3
+"""How much more than a quick round a usual one does."""
+IDLE_S: Final = 2.0
+"""How long a quick round watches an idle ledger."""
+GROWN: Final = {
+    "quick": ((1_000, 10_000), (10_000, 100_000)),
+    "usual": ((1_000, 10_000, 100_000), (10_000, 100_000)),
+    "large": ((1_000, 10_000, 100_000, 1_000_000), (100_000, 1_000_000, 10_000_000)),
+}
+"""(open orders and events of a running engine, events of the history that one starts from)."""
 
 
 def run(arguments: list[str], described: str) -> int:
@@ -64,9 +77,12 @@ def run(arguments: list[str], described: str) -> int:
         rounds = _rounds(options, figures, root)
         try:
             for number in range(options.rounds):
-                say(f"round {number + 1} of {options.rounds}")
-                for part in rounds:
+                took: list[str] = []
+                for name, part in rounds:
+                    begun = time.perf_counter()
                     part()
+                    took.append(f"{name} {time.perf_counter() - begun:.1f} s")
+                say(f"round {number + 1} of {options.rounds}: {', '.join(took)}")
         except WorkNotDone as fault:
             print(f"tools/bench: {fault}", file=sys.stderr)
             return 1
@@ -81,7 +97,11 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--json")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--large", action="store_true", help="growth up to a million: some GiB, some minutes")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="growth to 10^6 open orders and 10^7 events: some GiB, half an hour",
+    )
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--into", type=Path)
     parser.add_argument("--rounds", type=int)
@@ -96,16 +116,16 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
     return options
 
 
-def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[Callable[[], None]]:
+def _rounds(
+    options: argparse.Namespace, figures: Figures, root: Path
+) -> list[tuple[str, Callable[[], None]]]:
     settings = _roomy(engine_settings(load().settings))
     # Python's collector as it stands in `serve` once recovery is over, for the floors as for the engine.
     gc.set_threshold(*THRESHOLDS)
-    scale = 1 if options.quick else 6
+    scale = 1 if options.quick else SCALE
     seed = options.seed
     orders, market = _bench_load.orders(seed, 12_000 * scale), _bench_load.market(seed, 12_000 * scale)
-    sizes = (1_000, 10_000) if options.quick else (1_000, 10_000, 100_000)
-    if options.large:
-        sizes = (1_000, 10_000, 100_000, 1_000_000)
+    sizes, histories = GROWN["quick" if options.quick else "large" if options.large else "usual"]
     in_lmdb = msgspec.structs.replace(settings, commit="lmdb")
     engine = (figures, root, seed)
     parts: dict[str, Callable[[], list[Callable[[], None]]]] = {
@@ -129,20 +149,23 @@ def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[C
             for journal, made in (("trading", orders), ("market", market))
         ],
         "actors": lambda: [lambda: _bench_actors.measure(figures, 20_000 * scale)],
-        "doors": lambda: [DoorBench(figures, root, seed, scale).round],
-        "stream": lambda: [StreamBench(figures, root, seed, 1_500 * scale, 0.5 * scale).round],
+        "doors": lambda: [DoorBench(figures, root, seed, scale, widest=options.large).round],
+        "partitions": lambda: [PartitionBench(figures, root, seed, scale).round],
+        "stream": lambda: [StreamBench(figures, root, seed, 1_500 * scale, IDLE_S * scale).round],
         "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
-        "growth": lambda: [GrowthBench(sizes, settings, figures, root, seed).round],
+        "growth": lambda: [GrowthBench(sizes, histories, settings, figures, root, seed).round],
         "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
         "projections": lambda: [ProjectionBench(figures, scale).round],
     }
     assert tuple(parts) == (*PARTS, *ASKED)
-    return [part for name in parts if name in options.names for part in parts[name]()]
+    return [(name, part) for name in parts if name in options.names for part in parts[name]()]
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:
-    """Nothing is answered OVERLOADED: the market load comes all at once."""
-    return msgspec.structs.replace(settings, queue_max=1 << 22)
+    """Nothing is answered OVERLOADED, since the market load comes all at once; and no order waits too long for its
+    venue, which none of these has: what would become of it is work that no input asked for."""
+    times = msgspec.structs.replace(settings.times, ack_timeout_ns=3600 * 10**9)
+    return msgspec.structs.replace(settings, queue_max=1 << 22, times=times)
 
 
 def _disk(figures: Figures, root: Path, settings: EngineSettings, rounds: int) -> None:

@@ -1,256 +1,192 @@
-"""Commands over the door of a `ledger serve` of its own, acknowledged durable, beside a server that only syncs.
+"""The doors of a `ledger serve` of its own: what is acknowledged durable, beside a server that only syncs.
 
-A shape is how many messages are in flight and how many commands stand in each. Checked: every command was answered
-Committed, and stands in the journal once.
+A shape is how many messages are in flight and how many inputs stand in each. Commands, reports and market data go
+through every shape, then at half of what a shape reached, at a fixed pace. Checked: every input was answered Committed
+or FactCommitted, and each order stands in the journal once.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import zmq
 
+from _bench_client import PATIENT, STOP_S, Context, Echo, Talk, add_percentiles, ask, converse, in_turn, paced
 from _bench_load import acks, definitions, market, submits
 from _bench_result import Figures, check
 from ledger.codec import decode_events
 from ledger.domain.events import OrderSubmitted
 from ledger.journal import JournalReader
 from ledger.testing import Child
-from ledger.wire import Committed, FactCommitted, decode_answers, encode_messages
+from ledger.wire import Committed, FactCommitted, encode_messages
 
-SHAPES: Final = (
-    (1, 1, 80),
+Shape = tuple[int, int, int]
+"""(messages in flight, inputs a message, messages in a quick round)."""
+COMMANDS: Final[tuple[Shape, ...]] = (
+    (1, 1, 120),
     (16, 1, 400),
     (256, 1, 1_500),
     (4096, 1, 4_096),
     (1, 64, 40),
     (16, 64, 100),
     (64, 64, 200),
-    (256, 64, 300),
+    (256, 64, 256),
 )
-"""(messages in flight, commands a message, messages in a quick round)."""
-FACTS: Final = (16, 64, 60)
-"""The same for reports and for market data."""
-HALF_LOAD_OF: Final = (256, 1)
-"""Latency is measured at half of what this shape reaches."""
-PACED: Final = 1_000
-"""Commands sent at that pace in a quick round."""
-ROOM: Final = ("engine.queue_max=65536",)
-ANSWER_MS: Final = 30_000
+WIDEST: Final[Shape] = (4096, 64, 4096)
+"""A quarter of a million commands without an answer; asked for by --large."""
+FACTS: Final[tuple[Shape, ...]] = (
+    (1, 1, 12),
+    (16, 1, 128),
+    (256, 1, 1_024),
+    (4096, 1, 4_096),
+    (1, 64, 8),
+    (16, 64, 32),
+    (64, 64, 96),
+)
+"""The same for reports and for market data; the acknowledgements of market data wait for the sync of its interval."""
+HALF_LOADS: Final = ((256, 1), (64, 64))
+"""Latency is measured at half of what these shapes reach."""
+PACED_S: Final = 0.4
+"""For so long in a quick round, at the pace of a machine of PACED_AT."""
+PACED_AT: Final = {1: 2_500, 64: 300}
+"""Messages a second, by inputs a message: what the number of paced messages is computed from."""
+ROOM: Final = ("engine.queue_max=65536", PATIENT)
+WIDE: Final = ("engine.queue_max=300000", PATIENT)
 
 
 class DoorBench:
     """Measures every shape against a new server; one call of `round` each."""
 
-    def __init__(self, figures: Figures, root: Path, seed: int, scale: int) -> None:
+    def __init__(self, figures: Figures, root: Path, seed: int, scale: int, *, widest: bool = False) -> None:
         self._figures = figures
         self._root = root
         self._definitions = encode_messages(definitions(seed))
-        self._loads = [
-            (
-                flight,
-                each,
-                [it[1] for it in submits(seed, each * count * scale, each, f"{flight}x{each}-").messages],
+        shapes = (*COMMANDS, WIDEST) if widest else COMMANDS
+        self._sets = WIDE if widest else ROOM
+        self._orders = 0
+        self._loads: dict[str, list[tuple[int, int, list[bytes]]]] = {"commands": []}
+        self._paced: dict[tuple[str, int], list[bytes]] = {}
+        for flight, each, count in shapes:
+            count *= 1 if count >= 4096 else scale
+            self._loads["commands"].append(
+                (flight, each, self._submits(seed, f"{flight}x{each}-", count, each))
             )
-            for flight, each, count in SHAPES
-        ]
-        self._paced = [it[1] for it in submits(seed, PACED * scale, 1, "paced-").messages]
-        _, each, count = FACTS
-        sent, accepted = acks(seed, each * count * scale, each, "acked-")
+        for _, each in HALF_LOADS:
+            self._paced["commands", each] = self._submits(
+                seed, f"paced{each}-", _paced_count(each, scale), each
+            )
+        self._make_facts(seed, scale)
+
+    def _submits(self, seed: int, prefix: str, count: int, each: int) -> list[bytes]:
+        self._orders += count * each
+        return [it[1] for it in submits(seed, count * each, each, prefix).messages]
+
+    def _make_facts(self, seed: int, scale: int) -> None:
+        """Reports and market data, numbered on from shape to shape; and the orders that the reports are of."""
+        parts = [(flight, each, count * (1 if count >= 4096 else scale)) for flight, each, count in FACTS]
+        parts += [(0, each, _paced_count(each, scale)) for _, each in HALF_LOADS]
+        sizes = [each for _, each, count in parts for _ in range(count)]
+        sent, accepted = acks(seed, sum(sizes), sizes, "acked-")
+        self._orders += sent.inputs
         self._acked = [it[1] for it in sent.messages]
-        self._facts = {
-            "reports": [it[1] for it in accepted.messages],
-            "market": [it[1] for it in market(seed, each * count * scale, each).messages],
-        }
+        for name, load in (("reports", accepted), ("market", market(seed, sum(sizes), sizes))):
+            made = iter(it[1] for it in load.messages)
+            self._loads[name] = []
+            for flight, each, count in parts:
+                payloads = [next(made) for _ in range(count)]
+                if flight:
+                    self._loads[name].append((flight, each, payloads))
+                else:
+                    self._paced[name, each] = payloads
 
     def round(self) -> None:
         """One round: each shape at the floor's server, then at the ledger's."""
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        context: Context = zmq.Context()
         with tempfile.TemporaryDirectory(dir=self._root) as directory:
             path = Path(directory)
             echo = Echo(path / "echo")
             try:
-                with Child(path / "data", sets=ROOM) as child:
+                with Child(path / "data", sets=self._sets) as child:
                     endpoints = child.start()["endpoints"]
-                    door = endpoints["commands"]
-                    self._define(context, door)
-                    for flight, each, payloads in self._loads:
-                        self._shape(context, echo.endpoint, "sync only", flight, each, payloads)
-                        rate = self._shape(context, door, "door", flight, each, payloads)
-                        if (flight, each) == HALF_LOAD_OF:
-                            self._half_load(context, echo.endpoint, door, rate / 2)
-                    self._report(context, echo.endpoint, endpoints)
-                    check(child.stop() == 0, "serve did not end cleanly")
+                    answers = ask(context, endpoints["commands"], self._definitions)
+                    check(all(type(it) is Committed for it in answers), "a definition was refused")
+                    for door in ("commands", "reports", "market"):
+                        if door == "reports":
+                            converse(context, [(endpoints["commands"], self._acked)], 16)
+                        self._door(context, echo.endpoint, endpoints[door], door)
+                    check(child.stop(STOP_S) == 0, "serve did not end cleanly")
             finally:
                 echo.end()
-                context.term()
+                context.destroy(linger=0)
             self._check_journal(path / "data")
 
-    def _define(self, context: zmq.Context[zmq.Socket[bytes]], door: str) -> None:
-        _, _, (answer,) = _converse(context, door, [self._definitions], 1)
-        check(all(type(it) is Committed for it in decode_answers(answer)), "a definition was refused")
+    def _door(self, context: Context, floor: str, endpoint: str, door: str) -> None:
+        for flight, each, payloads in self._loads[door]:
+            if (flight, each) == (1, 1):
+                of_floor, talk = in_turn(context, (floor, endpoint), payloads)
+            else:
+                of_floor = converse(context, [(floor, payloads)], flight)
+                talk = converse(context, [(endpoint, payloads)], flight)
+            rate = self._shape(of_floor, talk, door, flight, each, payloads)
+            if (flight, each) in HALF_LOADS:
+                self._half_load(context, floor, endpoint, door, each, rate / 2)
 
     def _shape(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        endpoint: str,
-        who: str,
-        flight: int,
-        each: int,
-        payloads: list[bytes],
+        self, of_floor: Talk, talk: Talk, door: str, flight: int, each: int, payloads: Sequence[bytes]
     ) -> float:
-        seconds, latencies, answers = _converse(context, endpoint, payloads, flight)
-        shape = f"{flight} x {each}"
-        commands = each * len(payloads)
-        is_door = who == "door"
-        floor = f"sync only {shape}" if is_door else ""
-        self._figures.add(f"{who} {shape}", "commands/s", commands / seconds, floor)
-        if is_door:
-            given = [answer for part in answers for answer in decode_answers(part)]
-            bad = [it for it in given if type(it) is not Committed or it.repeated]
-            good = len(given) - len(bad)
-            check(good == commands, f"{commands} commands at {shape}, {good} committed; else {bad[:1]}")
-            self._figures.count("answers over the door", good)
-        else:
-            check(answers == payloads, "the floor's server did not give back what it got")
-        latencies.sort()
-        for percent in (50, 99):
-            value = 1e6 * latencies[min(len(latencies) - 1, len(latencies) * percent // 100)]
-            floor = f"sync only {shape} p{percent}" if is_door else ""
-            self._figures.add(f"{who} {shape} p{percent}", "us", value, floor)
-        return commands / seconds
+        """Messages a second of the door."""
+        name = f"{_named(door)} {flight} x {each}"
+        inputs = each * len(payloads)
+        self._check(talk, door, inputs, name)
+        check(of_floor.answers == list(payloads), "the floor's server did not give back what it got")
+        unit = "commands/s" if door == "commands" else "facts/s"
+        self._figures.add(f"sync only {name}", unit, inputs / of_floor.seconds)
+        self._figures.add(name, unit, inputs / talk.seconds, f"sync only {name}")
+        add_percentiles(self._figures, f"sync only {name}", of_floor.latencies)
+        add_percentiles(self._figures, name, talk.latencies, f"sync only {name}")
+        return len(payloads) / talk.seconds
 
-    def _half_load(self, context: zmq.Context[zmq.Socket[bytes]], floor: str, door: str, rate: float) -> None:
-        """Commands at a fixed pace whatever comes back: their time counts from when they were due."""
-        of_floor, _ = paced(context, floor, self._paced, rate)
-        add_percentiles(self._figures, "sync only half load", of_floor)
-        latencies, answers = paced(context, door, self._paced, rate)
-        good = sum(type(decode_answers(answer)[0]) is Committed for answer in answers)
-        check(good == len(self._paced), f"{len(self._paced)} paced commands, {good} committed")
-        add_percentiles(self._figures, "door half load", latencies, "sync only half load")
+    def _half_load(
+        self, context: Context, floor: str, endpoint: str, door: str, each: int, rate: float
+    ) -> None:
+        """Inputs at a fixed pace whatever comes back: their time counts from when they were due."""
+        payloads = self._paced[door, each]
+        name = f"{_named(door)} half load x {each}"
+        of_floor = paced(context, [(floor, payloads)], rate)
+        talk = paced(context, [(endpoint, payloads)], rate)
+        self._check(talk, door, each * len(payloads), name)
+        add_percentiles(self._figures, f"sync only {name}", of_floor.latencies)
+        add_percentiles(self._figures, name, talk.latencies, f"sync only {name}")
 
-    def _report(self, context: zmq.Context[zmq.Socket[bytes]], floor: str, endpoints: dict[str, str]) -> None:
-        """Reports of orders that are there, and market data."""
-        flight, each, _ = FACTS
-        _converse(context, endpoints["commands"], self._acked, flight)
-        for name, payloads in self._facts.items():
-            facts = each * len(payloads)
-            seconds, _, _ = _converse(context, floor, payloads, flight)
-            self._figures.add(f"sync only {name} {flight} x {each}", "facts/s", facts / seconds)
-            seconds, _, answers = _converse(context, endpoints[name], payloads, flight)
-            given = [answer for part in answers for answer in decode_answers(part)]
-            good = sum(type(it) is FactCommitted and not it.repeated for it in given)
-            check(good == facts, f"{facts} {name}, {good} committed")
-            of = f"sync only {name} {flight} x {each}"
-            self._figures.add(f"door {name} {flight} x {each}", "facts/s", facts / seconds, of)
-            self._figures.count("facts over the doors", good)
+    def _check(self, talk: Talk, door: str, inputs: int, name: str) -> None:
+        good = talk.of(Committed if door == "commands" else FactCommitted)
+        check(good == inputs, f"{inputs} inputs of {name}, {good} committed")
+        self._figures.count(f"answers at the door {door}", good)
 
     def _check_journal(self, data: Path) -> None:
-        seen: set[tuple[str, str]] = set()
-        count = 0
-        with JournalReader(data, "trading", 0) as reader:
-            for frame in reader.frames():
-                for event in decode_events(frame.payload):
-                    if type(event) is OrderSubmitted:
-                        seen.add((event.symbol, event.client_order_id))
-                        count += 1
-        wanted = sum(each * len(payloads) for _, each, payloads in self._loads)
-        wanted += len(self._paced) + FACTS[1] * len(self._acked)
-        check(count == len(seen) == wanted, f"{wanted} orders were sent, {count} are journaled")
-        self._figures.count("orders sent over the door and found in the journal", count)
+        check_orders(data, 0, self._orders)
+        self._figures.count("orders sent over the door and found in the journal", self._orders)
 
 
-class Echo:
-    """The floor's server."""
-
-    def __init__(self, file: Path) -> None:
-        program = Path(__file__).with_name("_bench_echo.py")
-        self._process = subprocess.Popen(
-            [sys.executable, str(program), str(file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.endpoint = self._process.stdout.readline().strip()
-        check(bool(self.endpoint), "the floor's server did not start")
-
-    def end(self) -> None:
-        """Let it end by itself, which it does when its input closes."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+def _named(door: str) -> str:
+    return "door" if door == "commands" else f"door {door}"
 
 
-def _converse(
-    context: zmq.Context[zmq.Socket[bytes]], endpoint: str, payloads: Sequence[bytes], in_flight: int
-) -> tuple[float, list[float], list[bytes]]:
-    """(seconds, seconds of each message, answers) of sending all with so many unanswered at a time."""
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.RCVTIMEO, ANSWER_MS)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.RCVHWM, 0)  # no answer is dropped however many are in flight
-    socket.connect(endpoint)
-    sent_at: deque[float] = deque()
-    latencies: list[float] = []
-    answers: list[bytes] = []
-    sent = 0
-    begun = time.perf_counter()
-    try:
-        while len(answers) < len(payloads):
-            while sent < len(payloads) and len(sent_at) < in_flight:
-                sent_at.append(time.perf_counter())
-                socket.send(payloads[sent])
-                sent += 1
-            answers.append(socket.recv())
-            latencies.append(time.perf_counter() - sent_at.popleft())
-        return time.perf_counter() - begun, latencies, answers
-    finally:
-        socket.close()
+def _paced_count(each: int, scale: int) -> int:
+    return int(PACED_S * PACED_AT[each]) * scale
 
 
-def add_percentiles(
-    figures: Figures, name: str, latencies: list[float], floor: str = "", goal: str = ""
-) -> None:
-    """p50, p99 and p99.9 of these seconds."""
-    latencies.sort()
-    for percent in (50, 99, 99.9):
-        value = 1e6 * latencies[min(len(latencies) - 1, int(len(latencies) * percent / 100))]
-        against = f"{floor} p{percent}" if floor else ""
-        figures.add(f"{name} p{percent}", "us", value, against, goal if percent == 99 else "")
-
-
-def paced(
-    context: zmq.Context[zmq.Socket[bytes]], endpoint: str, payloads: Sequence[bytes], rate: float
-) -> tuple[list[float], list[bytes]]:
-    """(seconds of each message from when it was due, answers)."""
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(endpoint)
-    latencies: list[float] = []
-    answers: list[bytes] = []
-    sent = 0
-    begun = time.perf_counter()
-    deadline = begun + len(payloads) / rate + ANSWER_MS / 1000
-    try:
-        while len(answers) < len(payloads):
-            now = time.perf_counter()
-            check(now < deadline, f"{len(payloads) - len(answers)} paced commands have no answer")
-            if sent < len(payloads) and now >= begun + sent / rate:
-                socket.send(payloads[sent])
-                sent += 1
-            elif socket.poll(0):
-                answers.append(socket.recv())
-                latencies.append(time.perf_counter() - (begun + (len(answers) - 1) / rate))
-        return latencies, answers
-    finally:
-        socket.close()
+def check_orders(data: Path, partition: int, wanted: int) -> None:
+    """So many orders stand in a partition's journal, each once."""
+    seen: set[tuple[str, str]] = set()
+    count = 0
+    with JournalReader(data, "trading", partition) as reader:
+        for frame in reader.frames():
+            for event in decode_events(frame.payload):
+                if type(event) is OrderSubmitted:
+                    seen.add((event.symbol, event.client_order_id))
+                    count += 1
+    check(count == len(seen) == wanted, f"{wanted} orders were sent, {count} are journaled")

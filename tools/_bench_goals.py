@@ -29,23 +29,26 @@ def _median(name: str) -> Callable[[Results], float | None]:
     return lambda results: results[name]["median"] if name in results else None
 
 
-def _worst_ratio(prefix: str) -> Callable[[Results], float | None]:
+def _flat(prefix: str) -> Callable[[Results], float | None]:
+    """The dearest of all sizes against the smallest size."""
+
     def find(results: Results) -> float | None:
-        ratios = [it["ratio"] for name, it in results.items() if name.startswith(prefix) and it["ratio"]]
-        return max(ratios, default=None)
+        medians = [it["median"] for name, it in results.items() if name.startswith(prefix)]
+        return max(medians) / medians[0] if len(medians) > 1 else None
 
     return find
 
 
 def _best_peer(flight: int) -> Callable[[Results], float | None]:
+    """Of the peers against the ledger in the same shape."""
+
     def find(results: Results) -> float | None:
-        own = results.get(f"peer ledger {flight}")
-        others = [
-            it["median"]
+        ratios = [
+            1 / it["ratio"]
             for name, it in results.items()
-            if name.startswith("peer ") and name.endswith(f" {flight}") and it is not own
+            if name.startswith("peer ") and name.endswith(f" {flight}") and it["ratio"]
         ]
-        return max(others) / own["median"] if own and others else None
+        return max(ratios, default=None)
 
     return find
 
@@ -73,11 +76,18 @@ GOALS: Final = (
     Goal("orders: replay against plain decoding", 2, "x", _ratio("orders replay")),
     Goal("quotes and depth: replay against plain decoding", 2, "x", _ratio("market replay")),
     *(
-        Goal(f"the fastest peer at {n} in flight against the ledger", 1, "x", _best_peer(n))
+        Goal(f"the fastest peer at {n} in flight against the ledger in the same shape", 1, "x", _best_peer(n))
         for n in (1, 16, 256)
     ),
-    Goal("ten times the open orders, cost of a command", 1.15, "x", _worst_ratio("growth open orders")),
-    Goal("ten times the history, cost of a quote", 1.15, "x", _worst_ratio("growth market events")),
+    *(
+        Goal(f"{what}: the dearest size against the smallest", 1.15, "x", _flat(f"growth {key} "))
+        for key, what in (
+            ("open orders", "cost of a command with open orders"),
+            ("history", "cost of a command after a history of closed orders"),
+            ("market events", "cost of a quote with events"),
+            ("symbols", "cost of a command with symbols"),
+        )
+    ),
     Goal("idle `serve`", 1, "% of a core", _median("stream idle serve")),
     Goal(
         "market data in to publication out, p99 at half load",

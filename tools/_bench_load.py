@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Final
 
 from ledger.codec import encode_events
@@ -18,6 +19,7 @@ from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy
 from ledger.domain.enums import Liquidity, OrderType, Side
 from ledger.domain.events import OrderSubmitted
 from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportAccepted, ReportFill
+from ledger.journal import partition_of
 from ledger.wire import encode_messages
 
 SYMBOLS: Final = 100
@@ -201,27 +203,39 @@ def orders(seed: int, count: int, symbols: int = SYMBOLS) -> Load:
     return Load(messages, count)
 
 
-def submits(seed: int, count: int, a_message: int, prefix: str) -> Load:
+def submits(seed: int, count: int, a_message: int, prefix: str, symbols: int = SYMBOLS) -> Load:
     """`count` new orders, so many a message; another prefix makes other orders, another seed other terms."""
+    desk = _Desk(f"{seed} {prefix}", prefix, symbols)
+    return _batched("commands", [desk.submit() for _ in range(count)], a_message)
+
+
+def routed_submits(seed: int, count: int, a_message: int, prefix: str, partitions: int) -> list[Load]:
+    """New orders of each partition, about `count` in all, in full messages."""
     desk = _Desk(f"{seed} {prefix}", prefix)
-    made = [desk.submit() for _ in range(count)]
-    batches = [made[start : start + a_message] for start in range(0, count, a_message)]
-    return Load([("commands", encode_messages(batch)) for batch in batches], count)
+    lanes: list[list[Any]] = [[] for _ in range(partitions)]
+    for _ in range(count):
+        made = desk.submit()
+        lanes[partition_of(made.symbol, partitions)].append(made)
+    return [_batched("commands", lane[: len(lane) // a_message * a_message], a_message) for lane in lanes]
 
 
-def acks(seed: int, count: int, a_message: int, prefix: str) -> tuple[Load, Load]:
-    """New orders, and the venue's acceptance of each."""
+def acks(seed: int, count: int, a_message: int | Sequence[int], prefix: str) -> tuple[Load, Load]:
+    """New orders, 64 a message, and the venue's acceptance of each; `a_message`: reports in each, or of each message."""
     desk = _Desk(f"{seed} {prefix}", prefix)
     sent = [desk.submit() for _ in range(count)]
     accepted = [desk.ack() for _ in range(count)]
-    starts = range(0, count, a_message)
-    return (
-        Load([("commands", encode_messages(sent[at : at + a_message])) for at in starts], count),
-        Load([("reports", encode_messages(accepted[at : at + a_message])) for at in starts], count),
-    )
+    return _batched("commands", sent, 64), _batched("reports", accepted, a_message)
 
 
-def market(seed: int, count: int, a_message: int = 64) -> Load:
+def _batched(door: str, made: Sequence[Any], a_message: int | Sequence[int]) -> Load:
+    if isinstance(a_message, int):
+        a_message = [a_message] * -(-len(made) // a_message)
+    rest = iter(made)
+    batches = (list(islice(rest, size)) for size in a_message)
+    return Load([(door, encode_messages(batch)) for batch in batches], len(made))
+
+
+def market(seed: int, count: int, a_message: int | Sequence[int] = 64) -> Load:
     """A snapshot of each book, then quotes and deltas at 3 : 1 that continue it; `count` in all."""
     rng = random.Random(seed)
     zipf = _Zipf(rng, SYMBOLS)
@@ -237,8 +251,7 @@ def market(seed: int, count: int, a_message: int = 64) -> Load:
         else:
             updates[index] += 1
             made.append(_delta(rng, index, number, updates[index]))
-    batches = [made[start : start + a_message] for start in range(0, count, a_message)]
-    return Load([("market", encode_messages(batch)) for batch in batches], count)
+    return _batched("market", made, a_message)
 
 
 def _snapshot(index: int, number: int) -> BookSnapshot:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ledger.domain.events import (
 )
 from ledger.journal import Frame, FrameDraft, LmdbCommit, chain_frame, create_or_open
 
+EVENTS_AN_ORDER = 4
 EVENTS_A_FRAME = 256
 FRAMES_A_SYNC = 100
 BEGUN_NS = 1_763_650_000_000_000_000
@@ -142,11 +143,11 @@ def main() -> int:
     return 0
 
 
-def follow(directory: Path) -> None:
+def follow(directory: Path, say: Callable[[str], None] = print) -> None:
     """A follower's whole run."""
     from ledger.projections.follower import Follower
 
-    follower = Follower(directory, 0, snapshot_events=200_000, snapshots_kept=3, say=print)
+    follower = Follower(directory, 0, snapshot_events=200_000, snapshots_kept=3, say=say)
     follower.take()
     follower.open()
     follower.close()

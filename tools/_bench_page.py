@@ -18,10 +18,11 @@ TITLES: Final = {
     "budget": "Budget of one input, step by step",
     "actors": "Actors alone",
     "door": "Over the doors",
+    "partitions": "Over the doors of two partitions, against those of one",
     "stream": "Market data in to publication out, and idling",
     "memory": "Memory",
     "growth": "Growth: each size against the size below it",
-    "peer": "Peers, against the ledger at the same number in flight",
+    "peer": "Peers, against the ledger in the same shape at the same number in flight",
 }
 
 

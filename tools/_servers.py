@@ -14,7 +14,7 @@ import msgspec
 from _environment import ROOT
 from ledger.config.schema import leaves
 from ledger.errors import Unavailable
-from ledger.testing.servers import SERVERS, Missing, Server
+from ledger.testing.servers import EVERY_SERVER, SERVERS, Missing, Server
 from ledger.testing.servers.process import install
 
 OVERLAY: Final = ROOT / "config" / "local.yaml"
@@ -26,12 +26,13 @@ HOME: Final = Path(os.environ.get("LEDGER_SERVERS", Path(tempfile.gettempdir()) 
 def main(arguments: list[str]) -> int:
     """One command; the exit code: 0 all well, 1 a server is missing or did not start, 2 usage."""
     command, *names = arguments or ["status"]
-    unknown = [name for name in names if name not in SERVERS]
+    unknown = [name for name in names if name not in EVERY_SERVER]
     commands = {"up": _up, "status": _status, "down": _down, "clean": _clean}
     if command not in commands or unknown:
-        print(f"usage: tools/servers up|status|down|clean [{' '.join(SERVERS)}]", file=sys.stderr)
+        print(f"usage: tools/servers up|status|down|clean [{' '.join(EVERY_SERVER)}]", file=sys.stderr)
         return 2
-    return commands[command]([SERVERS[name](HOME / name) for name in names or SERVERS])
+    chosen = names or (SERVERS if command == "up" else EVERY_SERVER)
+    return commands[command]([EVERY_SERVER[name](HOME / name) for name in chosen])
 
 
 def _up(servers: list[Server]) -> int:

@@ -25,6 +25,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         rules=OrderRules(order.max_outstanding_replaces, order.replace_unacked, order.replace_filled),
         commit=journal.trading.commit,
         wal_bytes=journal.trading.wal_bytes,
+        loop_sync_s=engine.loop_sync_max_us / 1e6,
         risk=risk_at_birth(settings),
         times=time_rules(settings),
         require_confirmation=settings.recovery.require_confirmation,

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"name", "unit", "median", "low", "high", "floor", "ratio", "note"}
 PARTS = {
-    "disk", "orders", "lmdb", "market", "symbols", "budget", "actors", "door", "stream", "memory", "growth", "peer"
+    "disk", "orders", "lmdb", "market", "symbols", "budget", "actors", "door", "partitions", "stream", "memory", "growth", "peer"
 }  # fmt: skip
 BEGIN, END = "<!-- figures: written by tools/bench --into -->", "<!-- end of figures -->"
 PACED_AND_ACKED = 1_000 + 64 * 60

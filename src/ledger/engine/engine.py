@@ -213,7 +213,13 @@ class Engine:
             token.run_sync_soon(self._fail, error)
 
         wait = 0.0 if name == "trading" else self.settings.market_sync_s
-        return WriterThread(commit, on_durable=on_durable, on_failed=on_failed, group_wait_s=wait)
+        return WriterThread(
+            commit,
+            on_durable=on_durable,
+            on_failed=on_failed,
+            group_wait_s=wait,
+            quick_s=self.settings.loop_sync_s,
+        )
 
     def _begin_epoch(self, market_head: Head, newest_ns: int) -> None:
         started = self.settings.started(self.epoch, VERSION)
@@ -318,20 +324,40 @@ class Engine:
         positions: list[tuple[int, PositionState]] = []
         if is_trading and fold.changed_positions:
             positions, fold.changed_positions = fold.changed_positions, []
+        in_line = is_trading and self._is_alone
+        head: Head | None = None
         try:
-            journal.submit(draft)
+            if in_line:
+                head = journal.write(draft)
+            else:
+                journal.submit(draft)
         except (
             JournalFull
         ):  # the disk is behind: keep the frame open, take no more turns until it has caught up
             journal.untake(events)
             self.dispatcher.pause()
             return
-        if self._publisher is None:
-            return
-        if is_trading:
-            self._sent["trading"].append((draft.first_seq, draft.recorded_at_ns, events, positions))
-        else:  # market data leaves at once
-            self._publish(journal, draft.first_seq, events, [])
+        if self._publisher is not None:
+            if is_trading:
+                self._sent["trading"].append((draft.first_seq, draft.recorded_at_ns, events, positions))
+            else:  # market data leaves at once
+                self._publish(journal, draft.first_seq, events, [])
+        if head is not None:
+            self._became_durable(journal, head, 1)
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether nothing waits but the frame at hand, and the disk is quick.
+
+        Then this thread syncs it: two changes of thread cost one command in flight as much as a sync (PERFORMANCE.md).
+        """
+        return (
+            self.open_trading.quick
+            and self.dispatcher.idle
+            and not self.open_market.events
+            and not self.open_market.in_flight
+            and not self.partition.facts.resumption.symbols
+        )
 
     def _became_durable(self, journal: OpenJournal, head: Head, frames: int) -> None:
         if self._closed:

@@ -186,6 +186,18 @@ class OpenJournal:
         self._writer.submit(draft)
         self.in_flight += 1
 
+    @property
+    def quick(self) -> bool:
+        """Whether a frame is made durable so quickly that this thread may wait for it."""
+        return self._writer is not None and self._writer.quick
+
+    def write(self, draft: FrameDraft) -> Head:
+        """Make a frame durable in this thread; `became_durable` is the caller's to call. Raises as `submit` does."""
+        assert self._writer is not None
+        head = self._writer.write(draft)
+        self.in_flight += 1
+        return head
+
     def untake(self, events: list[Any]) -> None:
         """The writer had no room for the frame just taken: it stays open."""
         self.events = events

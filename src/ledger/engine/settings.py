@@ -57,6 +57,8 @@ class EngineSettings(Struct, frozen=True):
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
     """Of each of the two files of the wal."""
+    loop_sync_s: float = 0.0
+    """While a sync takes less on average, a frame that nothing waits behind is synced in the loop; 0: never."""
     passivates: bool = False
     """Whether snapshots and the index of a follower are used, and closed orders leave memory."""
     index_lag_max: int = 0

@@ -19,6 +19,8 @@ from ledger.projections.follower import Follower
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 IDLE_S: Final = 0.05
 """Between two looks at a journal that had nothing new."""
+IDLE_MAX_S: Final = 0.4
+"""The same when nothing came for long: a look costs up to a millisecond, and an idle ledger is to cost next to nothing."""
 TAKE_S: Final = 20.0
 """How long the follower of an earlier ledger may take to end."""
 CHECKPOINT_EVERY_S: Final = 0.5
@@ -81,14 +83,16 @@ async def _follow(follower: Follower) -> None:
 
 async def _keep_up(follower: Follower, stop: trio.Event) -> None:
     checked = time.monotonic()
+    pause_s = IDLE_S
     while not stop.is_set():
         moved = follower.step()
         if follower.lag and time.monotonic() - checked >= CHECKPOINT_EVERY_S:
             follower.checkpoint()
             checked = time.monotonic()
         await trio.lowlevel.checkpoint()
+        pause_s = IDLE_S if moved else min(2 * pause_s, IDLE_MAX_S)
         if not moved:
-            with trio.move_on_after(IDLE_S):
+            with trio.move_on_after(pause_s):
                 await stop.wait()
 
 

@@ -96,16 +96,16 @@ class Child:
         assert owner is not None, f"partition {partition} does not run"
         os.kill(owner.pid, signal.SIGKILL)
 
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
-        return self._end(signal.SIGTERM)
+    def stop(self, end_s: float = END_S) -> int:
+        """SIGTERM; its exit code. After `end_s` it is killed."""
+        return self._end(signal.SIGTERM, end_s)
 
-    def _end(self, by: signal.Signals) -> int:
+    def _end(self, by: signal.Signals, end_s: float = END_S) -> int:
         assert self._process is not None, "it does not run"
         process, self._process = self._process, None
         process.send_signal(by)
         try:
-            return process.wait(END_S)
+            return process.wait(end_s)
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()

@@ -14,7 +14,9 @@ from ledger.wire import Committed
 from running_engine import SETTINGS, Clock, Ids, Running, names, running
 
 WAL = msgspec.structs.replace(SETTINGS, commit="wal", wal_bytes=1 << 18)
-MODES = {"lmdb": SETTINGS, "wal": WAL}
+IN_LOOP = msgspec.structs.replace(WAL, loop_sync_s=3600.0)
+"""Every sync counts as quick."""
+MODES = {"lmdb": SETTINGS, "wal": WAL, "wal, synced by the loop": IN_LOOP}
 
 
 async def place_orders(one: Running, first: int, count: int) -> None:
@@ -45,7 +47,7 @@ async def test_what_was_answered_comes_back_from_the_files_of_a_killed_engine(
     assert verify(killed).ok
     async with running(killed, settings=MODES[next_mode], new_id=ids, clock=clock) as again:
         assert again.digests()["trading"] == expected["trading"]
-        assert (killed / "trading/0/wal").exists() == (next_mode == "wal")
+        assert (killed / "trading/0/wal").exists() == (next_mode != "lmdb")
         await place_orders(again, 10, 3)
         (row,) = await again.rows("head")
         (trading,) = row["journals"]["trading"]
@@ -86,4 +88,26 @@ async def test_many_starts_in_changing_modes_keep_one_journal(tmp_path: Path) ->
             await place_orders(one, 10 * start, 4)
             before = one.digests()["trading"]
     assert names(tmp_path).count("OrderSubmitted") == 20
+    assert verify(tmp_path).ok
+
+
+async def test_a_frame_that_nothing_waits_behind_is_synced_by_the_loop_and_others_by_the_thread(
+    tmp_path: Path,
+) -> None:
+    ids, clock = Ids(), Clock()
+    async with running(tmp_path, settings=IN_LOOP, new_id=ids, clock=clock) as one:
+        await one.define("AAPL")
+        commit = one.commits["trading"]
+        commit.threads.clear()
+        await place_orders(one, 0, 3)
+        assert commit.threads == ["MainThread"] * 3
+        for number in range(3, 3 + 2 * IN_LOOP.turns_max):  # more turns than one batch has: some wait behind
+            one.send("commands", [one.order(f"c{number}")], lambda _got: None)
+        await one.settle()
+        assert commit.threads[3] == "writer-trading-0"
+    slow = msgspec.structs.replace(WAL, loop_sync_s=1e-9)
+    async with running(tmp_path, settings=slow, new_id=ids, clock=clock) as one:
+        await place_orders(one, 1000, 3)
+        assert set(one.commits["trading"].threads) == {"writer-trading-0"}
+    assert names(tmp_path).count("OrderSubmitted") == 3 + 2 * IN_LOOP.turns_max + 3
     assert verify(tmp_path).ok

@@ -111,6 +111,40 @@ def test_two_unsynced_trading_frames_are_our_fault(data: DataDirectory, told: To
     commit.close()
 
 
+def test_the_thread_that_submits_may_write_a_frame_itself_once_commits_were_quick(
+    data: DataDirectory, told: Told, tmp_path: Path
+) -> None:
+    commit, writer = start(data, told, quick_s=3600.0)
+    assert not writer.quick
+    writer.submit(draft(1))
+    assert told.durable.get(timeout=WAIT_S)[0].seq == 1
+    assert writer.quick
+    with JournalReader(tmp_path, "trading", 0) as reader:
+        assert writer.write(draft(2, 3)) == reader.head() == commit.head
+    assert (commit.head.seq, writer.unsynced_bytes) == (4, 0)
+    assert told.durable.empty()
+    writer.submit(draft(5))
+    writer.close()
+    assert commit.head.seq == 5
+    commit.close()
+
+
+def test_a_write_that_fails_ends_the_writing(data: DataDirectory, told: Told, tmp_path: Path) -> None:
+    commit, writer = start(data, told, quick_s=3600.0)
+    durable = writer.write(draft(1))
+    (tmp_path / "trading/0/segments/.new.lmdb").mkdir()  # where the next day's segment would be written
+    with pytest.raises(StorageError, match="trading/0:2"):
+        writer.write(draft(2, at_ns=2 * durable.recorded_at_ns))
+    (tmp_path / "trading/0/segments/.new.lmdb").rmdir()
+    for again in (writer.write, writer.submit):
+        with pytest.raises(StorageError, match="has stopped"):
+            again(draft(3, at_ns=2 * durable.recorded_at_ns))
+    writer.close()
+    assert commit.head == durable
+    assert told.failed.empty()
+    commit.close()
+
+
 def test_a_disk_that_hangs_does_not_hold_the_stop_for_ever(data: DataDirectory, told: Told) -> None:
     commit = HeldCommit(LmdbCommit(data.journal("trading", 0)))
     commit.open()

@@ -125,6 +125,16 @@ class Engine(msgspec.Struct, frozen=True):
             most=5000,
         ),
     ] = 300
+    loop_sync_max_us: Annotated[
+        int,
+        acts(
+            "While syncs take less on average, a frame that nothing waits behind is synced by the event loop: quicker "
+            "than a change of thread, but a disk that hangs then holds up queries too. 0: always in a thread.",
+            "us",
+            least=0,
+            most=100_000,
+        ),
+    ] = 1000
 
 
 @final

@@ -4,6 +4,7 @@ Each is one class: `start`, `stop`, `kill`, `address`, `settings` (what to lay o
 `tools/servers`, by tests and by the bench.
 """
 
+from ledger.testing.servers.kafka import KafkaServer
 from ledger.testing.servers.postgres import PostgresServer
 from ledger.testing.servers.process import Missing, Server, free_port
 from ledger.testing.servers.questdb import QuestdbServer
@@ -15,5 +16,17 @@ SERVERS: dict[str, type[Server]] = {
     "questdb": QuestdbServer,
 }
 """By the name that `tools/servers` and the switches of projections use."""
+EVERY_SERVER: dict[str, type[Server]] = {**SERVERS, "kafka": KafkaServer}
+"""With those that no projection writes to yet."""
 
-__all__ = ["SERVERS", "Missing", "PostgresServer", "QuestdbServer", "RedisServer", "Server", "free_port"]
+__all__ = [
+    "EVERY_SERVER",
+    "SERVERS",
+    "KafkaServer",
+    "Missing",
+    "PostgresServer",
+    "QuestdbServer",
+    "RedisServer",
+    "Server",
+    "free_port",
+]
