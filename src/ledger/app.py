@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -194,7 +195,12 @@ class Ledger:
         reserve = self._reserve(directory)
         reserve.open()
         engine = Engine(
-            directory, self._number, engine_settings(self._settings), publisher=publisher, reserve=reserve
+            directory,
+            self._number,
+            engine_settings(self._settings),
+            publisher=publisher,
+            reserve=reserve,
+            steady=time.monotonic_ns,
         )
         engine.open(trio.lowlevel.current_trio_token())
         for torn in engine.torn_ends:

@@ -17,9 +17,11 @@ import trio
 
 import actors
 from ledger.domain import limit
+from ledger.domain.book_outcome import asked_after_loss
 from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
 from ledger.domain.timers import ENGINE
+from ledger.engine.clock_watch import WatchedClock
 from ledger.engine.describe import VERSION, head_row
 from ledger.engine.fail_stop import refold
 from ledger.engine.following import Following
@@ -70,7 +72,9 @@ class Engine:
         clock: Callable[[], int] = wall_clock,
         commit_of: CommitOf = commit_as_set,
         reserve: Reserve | None = None,
+        steady: Callable[[], int] | None = None,
     ) -> None:
+        """`steady`: a clock that cannot be set, against which steps of `clock` are seen; None: they are not."""
         self.directory = directory
         self.number = partition
         self.settings = settings
@@ -82,7 +86,7 @@ class Engine:
         """The doors of the other partitions; given by the owner."""
         self.recovered: dict[str, Restarted] = {}
         self._publisher = publisher
-        self._clock = clock
+        self._clock = WatchedClock(clock, steady, settings.clock_step_max_ns)
         self._commit_of = commit_of
         self._reserve = reserve
         self._entities = actors.Entities()
@@ -148,6 +152,7 @@ class Engine:
                 self._fail,
             )
         self._begin_epoch(heads["market"])
+        self._clock.watch(self._clock_stepped, max(head.recorded_at_ns for head in heads.values()))
 
     def _limits(self) -> Limits:
         settings = self.settings
@@ -210,12 +215,17 @@ class Engine:
         wait = 0.0 if name == "trading" else self.settings.market_sync_s
         return WriterThread(commit, on_durable=on_durable, on_failed=on_failed, group_wait_s=wait)
 
+    def _clock_stepped(self, why: str) -> None:
+        self.partition.clock_stepped = why
+
     def _begin_epoch(self, market_head: Head) -> None:
         started = self.settings.started(self.epoch, VERSION)
         born = self.settings.risk if not self.open_trading.durable_seq else None
         self.partition.commit_trading([started] if born is None else [started, limit.born(born)])
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
-        self.partition.commit_market([started, *lost])
+        books = self.partition.market.books.states.values() if lost else ()
+        asked = asked_after_loss(books, self.open_market.next_seq + 1)
+        self.partition.commit_market([started, *lost, *asked])
         self._entities.install()
         self.partition.control.resume()
         self.partition.operator.started()
@@ -430,6 +440,7 @@ class Engine:
     async def _check_readers(self) -> None:
         while True:
             await trio.sleep(READERS_CHECKED_EVERY_S)
+            self._clock()
             for commit in self._commits.values():
                 await trio.to_thread.run_sync(commit.check_readers)
 
@@ -497,7 +508,7 @@ class Engine:
                 },
                 settled={name: commit.settled.seq for name, commit in self._commits.items()},
                 ready=self._failed is None,
-                why=partition.read_only or partition.space_low,
+                why=partition.read_only or partition.space_low or partition.clock_stepped,
             )
         ]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ledger.domain import adjustments, calendars, cases, sessions, trading_day
-from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.context import Rejection
 from ledger.domain.enums import ConflictResolution
 from ledger.domain.events import EngineStarted
+from ledger.domain.mark_policy import valuation_of
 from ledger.domain.operator_commands import (
     AdjustPosition,
     CloseCase,
@@ -20,13 +20,21 @@ from ledger.domain.operator_commands import (
     OpenSession,
     ReleaseEntity,
     ResolveExecConflict,
+    ResumePartition,
     RollTradingDay,
     SetSettlementPrice,
     TouchSession,
     TransferPosition,
 )
-from ledger.domain.operator_events import CaseClosed, EntityReleased, RecoveryConfirmed, TradingDayRolled
+from ledger.domain.operator_events import (
+    CaseClosed,
+    EntityReleased,
+    PartitionResumed,
+    RecoveryConfirmed,
+    TradingDayRolled,
+)
 from ledger.domain.outcome import Repeated
+from ledger.fold import mark_caps
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
 Decided = Sequence[Any] | Rejection | Repeated
 Decide = Callable[[Any], Decided]
 REQUIRE_CONFIRMATION: Final = "recovery.require_confirmation"
-FOLLOWED: Final = frozenset((CaseClosed, EntityReleased, RecoveryConfirmed))
+FOLLOWED: Final = frozenset((CaseClosed, EntityReleased, RecoveryConfirmed, PartitionResumed))
 """First events after which more is to be done in the same turn."""
 
 
@@ -64,6 +72,7 @@ class OperatorTurns:
             ReleaseEntity: self._release,
             ResolveExecConflict: self._resolve,
             ConfirmRecovery: self._confirm,
+            ResumePartition: self._resume,
         }
 
     def started(self) -> None:
@@ -156,16 +165,17 @@ class OperatorTurns:
     def cuts(self, command: RollTradingDay) -> tuple[Any, ...]:
         """Where each position of the calendar stands at the end of the day, as the books and prices here say."""
         fold, market = self._partition.trading, self._partition.market
-        operations = fold.operations
+        operations, caps = fold.operations, mark_caps(fold)
 
         def cut(place: tuple[str, str], position: Any) -> Any:
             instrument = fold.instruments.states[place[1]]
             if instrument.calendar != command.calendar:
                 return None
             book = market.books.states.get((instrument.exchange, instrument.symbol))
-            mid = None if book is None else mark(book)
             settlement = operations.settlements.get(instrument.symbol)
-            used = trading_day.mark_of(instrument, command.trade_date, settlement, mid)
+            found = valuation_of(book, settlement, caps)
+            price = None if found is None else (found.twice_px, found.came_from)
+            used = trading_day.mark_of(command.trade_date, settlement, price)
             return trading_day.cut_of(position, operations.cuts.get(place), used)
 
         return trading_day.sorted_cuts(cut(*item) for item in fold.positions.states.items())
@@ -246,13 +256,24 @@ class OperatorTurns:
         epoch = started.epoch if started is not None else 0
         return cases.decide_confirm(epoch, operations.confirmed.get("") or (0, 0), command, partition.context)
 
+    def _resume(self, command: ResumePartition) -> Decided:
+        partition = self._partition
+        partition.current = ("control", "resumption")
+        operations, started = partition.trading.operations, partition.trading.started
+        epoch = started.epoch if started is not None else 0
+        resumed = operations.resumed.get("") or (0, 0)
+        return cases.decide_resume(partition.clock_stepped, epoch, resumed, command, partition.context)
+
     # ---- what follows --------------------------------------------------------------------------------------
 
-    def follow(self, event: CaseClosed | EntityReleased | RecoveryConfirmed) -> None:
+    def follow(self, event: CaseClosed | EntityReleased | RecoveryConfirmed | PartitionResumed) -> None:
         """The event is part of the open frame: do the rest of its turn."""
         partition = self._partition
         if type(event) is RecoveryConfirmed:
             self.started()
+            return
+        if type(event) is PartitionResumed:
+            partition.clock_stepped = ""
             return
         if type(event) is CaseClosed:
             if event.journal == "market":

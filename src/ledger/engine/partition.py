@@ -100,6 +100,8 @@ class Partition:
         """Why no new orders are taken; "" while the disk has room."""
         self.index_behind = ""
         """Why no new orders are taken for now: memory would grow; "" while the index follows."""
+        self.clock_stepped = ""
+        """Why no new orders are taken since the clock stepped; "" once an operator let the partition go on."""
         self.restricted = ""
         """Why nothing that adds risk is taken; "" while what partition 0 has decided is known."""
         self.routing: Routing | None = None
@@ -201,10 +203,10 @@ class Partition:
             return self._repeat(known, command, text)
         if self.read_only:
             return self._unwritable(command_id)
-        if type(command) is SubmitOrder and (self.space_low or self.index_behind):
-            return self._no_room(command_id)
         context = self.context
         now = context.now_ns = self.open_trading.now()
+        if type(command) is SubmitOrder and (self.space_low or self.index_behind or self.clock_stepped):
+            return self._not_now(command_id)
         fault = id_fault(command_id, now, self.limits.idempotence_window_ns, self.limits.clock_step_max_ns)
         if fault is not None:
             return Refused(command_id, *fault)
@@ -287,9 +289,9 @@ class Partition:
     def _unwritable(self, command_id: bytes) -> Refused:
         return Refused(command_id, Code.JOURNAL_READ_ONLY, self.read_only)
 
-    def _no_room(self, command_id: bytes) -> Refused:
-        if self.space_low:
-            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low)
+    def _not_now(self, command_id: bytes) -> Refused:
+        if self.space_low or self.clock_stepped:
+            return Refused(command_id, Code.JOURNAL_READ_ONLY, self.space_low or self.clock_stepped)
         return Refused(command_id, Code.OVERLOADED, self.index_behind, RETRY_MS)
 
     def is_quarantined(self) -> bool:

@@ -18,6 +18,7 @@ from ledger.domain.operator_events import (
     CalendarDefined,
     EntityReleased,
     ExecConflictResolved,
+    PartitionResumed,
     PositionAdjusted,
     PositionTransferred,
     RecoveryConfirmed,
@@ -59,6 +60,8 @@ class OperationsFold:
         """(kind, symbol, key) of the timers that leave no other trace, with the seq."""
         self.confirmed: actors.Store[str, tuple[int, int]] = store("recovery-confirmed")
         """Under "": (epoch, seq) of the newest RecoveryConfirmed."""
+        self.resumed: actors.Store[str, tuple[int, int]] = store("partition-resumed")
+        """Under "": (epoch, seq) of the newest PartitionResumed."""
         self.stores: Final[tuple[actors.Store[Any, Any], ...]] = (
             self.calendars,
             self.sessions,
@@ -69,6 +72,7 @@ class OperationsFold:
             self.held,
             self.fired,
             self.confirmed,
+            self.resumed,
         )
 
     def calendar_of(self, name: str) -> tuple[bool, Calendar | None]:
@@ -109,6 +113,7 @@ class OperationsFold:
             TradingDayRolled: self._day_rolled,
             SettlementPriceSet: self._settled,
             RecoveryConfirmed: self._recovery_confirmed,
+            PartitionResumed: self._partition_resumed,
             ExecConflictResolved: _nothing,
         }
 
@@ -135,6 +140,9 @@ class OperationsFold:
 
     def _recovery_confirmed(self, seq: int, _now: int, event: RecoveryConfirmed) -> None:
         self.confirmed.put("", (event.epoch, seq))
+
+    def _partition_resumed(self, seq: int, _now: int, event: PartitionResumed) -> None:
+        self.resumed.put("", (event.epoch, seq))
 
 
 def _nothing(_seq: int, _now: int, _event: Any) -> None:
