@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.cli",),
-    ("ledger.app", "ledger.parent"),
+    ("ledger.app", "ledger.parent", "ledger.resuming"),
     (
         "ledger.ingress",
         "ledger.egress",

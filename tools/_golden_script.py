@@ -56,6 +56,7 @@ from ledger.domain.operator_commands import (
     DefineCalendar,
     OpenSession,
     ReleaseEntity,
+    ResumePartition,
     RollTradingDay,
     SetSettlementPrice,
     TransferPosition,
@@ -139,6 +140,7 @@ async def _office(one: Running) -> None:
         "commands",
         CloseCase(one.new_id(), int(cases[0]["place"].rpartition(":")[2]), "looked at"),
         ReleaseEntity(one.new_id(), aside["kind"], aside["key"], "mended"),
+        ResumePartition(one.new_id(), 0, "the disk has room again"),
     )
     await one.settle()
 

@@ -32,6 +32,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         passivates=settings.recovery.follower,
         index_lag_max=settings.persistence.index_max_lag_events if settings.recovery.follower else 0,
         crossed_max_ns=settings.book.crossed_max_ms * 10**6,
+        mark_spread_max_bp=settings.book.mark_spread_max_bp,
     )
 
 

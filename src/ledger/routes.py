@@ -14,8 +14,8 @@ from msgspec import Struct
 Row = dict[str, Any]
 EVERYWHERE: Final = frozenset(("MassCancel", "EngageKillSwitch", "ReleaseKillSwitch", "ConfirmRecovery"))
 """For each partition."""
-ANYWHERE: Final = frozenset(("CloseCase", "ReleaseEntity"))
-"""About something of one partition, which only the sender can name."""
+ANYWHERE: Final = frozenset(("CloseCase", "ReleaseEntity", "ResumePartition"))
+"""About one partition, or something of it, which only the sender can name."""
 ASKED_OF_ZERO: Final = frozenset(
     (
         "instruments",

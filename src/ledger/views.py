@@ -10,17 +10,18 @@ from typing import Any, Final
 
 from ledger.domain import book_view, order_state, position_view
 from ledger.domain.anomalies import Anomaly
-from ledger.domain.book import Book, mark
+from ledger.domain.book import Book
 from ledger.domain.context import Instrument
 from ledger.domain.enums import FillStanding
 from ledger.domain.events import AnomalyRecorded
 from ledger.domain.fill import FillKey, FillState
+from ledger.domain.mark_policy import Valuation
 from ledger.domain.order_state import OrderState
 from ledger.domain.position import PositionState
 from ledger.domain.source import SourceState
 from ledger.domain.units import FEE_SCALE
 from ledger.domain.values import format_decimal
-from ledger.wire import show_order_id
+from ledger.wire import show_order_id, show_place
 
 Row = dict[str, Any]
 _WIDE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -102,7 +103,7 @@ def fill_row(key: FillKey, state: FillState, instrument: Instrument) -> Row:
     }
 
 
-def position_row(state: PositionState, instrument: Instrument, twice_mark: int | None = None) -> Row:
+def position_row(state: PositionState, instrument: Instrument, valuation: Valuation | None = None) -> Row:
     """A position; money in the quote currency, multiplier included; unrealised profit where there is a mark."""
     scale = instrument.price_scale + instrument.qty_scale + 8
     multiplier = instrument.multiplier
@@ -126,16 +127,17 @@ def position_row(state: PositionState, instrument: Instrument, twice_mark: int |
         "updated_at_ns": state.ts_last,
         "version": state.version,
     }
-    if twice_mark is not None:
+    if valuation is not None:
         # Half of twice the value: one more binary digit is five tenths, so one more decimal digit is exact.
-        twice = position_view.twice_upnl(state, twice_mark) * multiplier
-        row["mark"] = format_decimal(twice_mark * 5, instrument.price_scale + 1)
+        twice = position_view.twice_upnl(state, valuation.twice_px) * multiplier
+        row["mark"] = format_decimal(valuation.twice_px * 5, instrument.price_scale + 1)
+        row["mark_from"] = valuation.came_from
         row["unrealized"] = format_decimal(twice * 5, scale + 1)
     return row
 
 
-def book_row(book: Book, instrument: Instrument, depth: int) -> Row:
-    """A book: its best `depth` levels of each side, its mark if it has one, its last trade and quote."""
+def book_row(book: Book, instrument: Instrument, depth: int, twice: int | None) -> Row:
+    """A book: its best `depth` levels of each side, last trade and quote; `twice` its mid, None where it is no mark."""
     ps, qs = instrument.price_scale, instrument.qty_scale
 
     def pair(level: tuple[int, int] | None) -> list[str] | None:
@@ -143,7 +145,6 @@ def book_row(book: Book, instrument: Instrument, depth: int) -> Row:
 
     bids, asks = book_view.levels(book, depth)
     best_bid, best_ask = book_view.best(book)
-    twice = mark(book)
     trade, quote = book.trade, book.quote
     return {
         "symbol": book.symbol,
@@ -177,8 +178,19 @@ def book_row(book: Book, instrument: Instrument, depth: int) -> Row:
             "update": quote.update,
         },
         "times_stale": book.statistics.stale,
+        "snapshot_requested": bool(book.requested),
         "event_time_ns": book.ts_event,
         "version": book.version,
+    }
+
+
+def snapshot_request_row(book: Book, partition: int) -> Row:
+    """A book that waits for a snapshot, and the place of its request."""
+    return {
+        "place": show_place("market", partition, book.requested),
+        "symbol": book.symbol,
+        "exchange": book.exchange,
+        "last_update": book.last_update,
     }
 
 
@@ -203,13 +215,13 @@ def instrument_row(instrument: Instrument) -> Row:
 def anomaly_row(journal: str, partition: int, seq: int, event: AnomalyRecorded, is_open: bool) -> Row:
     """A recorded anomaly; `open` while it is a case that waits for an operator."""
     return {
-        "place": f"{journal}/{partition}:{seq}",
+        "place": show_place(journal, partition, seq),
         "kind": Anomaly(event.kind).value if event.kind in Anomaly.__members__ else event.kind,
         "severity": event.severity.name,
         "open": is_open,
         "symbol": event.symbol,
         "order_id": show_order_id(event.order_id),
-        "beside": f"{journal}/{partition}:{event.ref_seq}" if event.ref_seq else "",
+        "beside": show_place(journal, partition, event.ref_seq) if event.ref_seq else "",
         "detail": event.detail,
     }
 

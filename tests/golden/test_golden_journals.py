@@ -90,7 +90,7 @@ NOT_HELD = {
     "OrderUnconfirmed",
     "ExecConflictResolved",
     "RecoveryConfirmed",
-    "ClockStepped",
+    "ClockSampled",
     "ControlTaken",
 }
 """Made by time, by a clock, by a start that asks for confirmation or by several partitions; tests/integration/operations makes and replays them."""

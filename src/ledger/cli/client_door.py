@@ -83,6 +83,9 @@ class ClientDoor:
     async def send(self, facts: Sequence[Any]) -> None:
         await self.send_facts(facts)
 
+    async def requested(self) -> list[dict[str, Any]]:
+        return await self.rows("snapshot_requests")
+
 
 def _answer(command: Any, outcome: Any) -> Committed | Rejected | Refused:
     if isinstance(outcome, RejectedError):

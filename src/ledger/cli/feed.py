@@ -183,7 +183,8 @@ def _fed(recordings: list[Recording], speed: float, place: Where, as_json: bool)
     if as_json:
         print_json(msgspec.to_builtins(fed))
     else:
-        print(f"{fed.source}: {fed.messages:,} messages, {fed.sent:,} sent, {fed.skipped:,} skipped")
+        asked = f", {fed.snapshots:,} snapshots asked for" if fed.snapshots else ""
+        print(f"{fed.source}: {fed.messages:,} messages, {fed.sent:,} sent, {fed.skipped:,} skipped{asked}")
         if fed.sent:
             print(f"{seconds:.2f} s, {fed.sent / seconds:,.0f}/s", file=sys.stderr)
     return GOOD

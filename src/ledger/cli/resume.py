@@ -1,55 +1,84 @@
-"""`ledger resume`: make a ledger that stopped for want of a disk ready for its next start."""
+"""`ledger resume`: an operator lets a ledger go on that stopped.
+
+It is folded to see that it is whole, gets back the reserve that a full disk took, and is started once and stopped
+again, so that its journal says who let it go on, and why. A ledger that runs read-only, after a fail-stop, is to be
+stopped first: a resume is a new start, never a continuation. One that only waits for an operator is confirmed instead.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cyclopts import App
 
+from ledger.cli.acting import claim, given_reason
 from ledger.cli.exits import GOOD
-from ledger.cli.options import ConfigFile, Data, Json, Sets
+from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, Where, where
 from ledger.cli.output import print_json
 from ledger.cli.replay import replay_all
-from ledger.config import load
+from ledger.config import Loaded, load
 from ledger.errors import Rejected, Unavailable
 from ledger.journal import Reserve, create_or_open, open_readonly, owner_of
 
-app = App(name="ledger resume", help="Make a stopped ledger ready for its next start.", version_flags=[])
+app = App(name="ledger resume", help="Let a ledger go on that stopped.", version_flags=[])
 
 
 @app.default
-def resume(*, data: Data = None, config: ConfigFile = None, sets: Sets = None, as_json: Json = False) -> int:
-    """Fold what is on disk to see that it is whole, and take back the reserve that a full disk gave up.
+def resume(
+    *,
+    reason: Reason = "",
+    as_json: Json = False,
+    connect: Connect = "",
+    data: Data = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+) -> int:
+    """Make a ledger that stopped ready for its next start.
 
-    A resume is a new start, never a continuation: a ledger that still runs, read-only, is to be stopped first. Exit 3
-    where the disk still lacks room, 1 where the journal is damaged.
+    Exit 2 where it runs, saying what to do instead, 3 where the disk still lacks room, 1 where the journal is damaged.
     """
-    loaded = load(config, sets or ())
-    directory = data.absolute() if data is not None else loaded.data
-    owner = owner_of(directory)
-    if owner is not None:
-        raise Rejected(
-            f"a ledger runs on {directory} (process {owner.pid}); a resume is a new start",
-            f"stop it first: kill -TERM {owner.pid}",
+    why = given_reason(reason)
+    place = where(connect, data, config, sets)
+    if place.data is None or owner_of(place.data) is not None:
+        raise _nothing_to_resume(place)
+    return _resume_stopped(place.data, load(config, sets or ()), why, as_json=as_json)
+
+
+def _nothing_to_resume(place: Where) -> Rejected:
+    from ledger.cli.talk import Talk
+
+    with Talk(place) as talk:
+        (head,) = talk.rows("head")
+    if not head["ready"]:
+        return Rejected(
+            f"the ledger on {place} runs but has failed: {head['why']}; a resume is a new start",
+            "stop it first (kill -TERM), then: ledger resume",
         )
+    if head["why"]:
+        return Rejected(
+            f"the ledger on {place} runs, without new orders: {head['why']}", "do what the sentence says"
+        )
+    return Rejected(f"the ledger on {place} runs and takes orders", "there is nothing to resume")
+
+
+def _resume_stopped(directory: Path, loaded: Loaded, why: str, *, as_json: bool) -> int:
+    from ledger.resuming import resume_partitions
+
     partitions = open_readonly(directory).partitions
-    replayed = replay_all(directory, {})
-    places = [
-        f"{name}/{number}:{done.head.seq}"
-        for number, each in enumerate(replayed)
-        for name, done in each.items()
-    ]
-    free = _reserved(directory, partitions, loaded.settings.journal.reserve_bytes)
-    row: dict[str, Any] = {"data": str(directory), "places": places, "reserve_bytes": free}
+    replay_all(directory, {})
+    reserved = _reserved(directory, partitions, loaded.settings.journal.reserve_bytes)
+    places = resume_partitions(directory, loaded.settings, why, claim(why))
+    row: dict[str, Any] = {"data": str(directory), "places": places, "reserve_bytes": reserved}
     if as_json:
         print_json(row)
     else:
-        print(f"whole up to {' '.join(places)}, reserve of {free:,} bytes in place")
+        print(f"resumed at {' '.join(places)} because: {why}; reserve of {reserved:,} bytes in place")
         print(f"start it: ledger serve --data {directory}")
     return GOOD
 
 
-def _reserved(directory: Any, partitions: int, reserve_bytes: int) -> int:
+def _reserved(directory: Path, partitions: int, reserve_bytes: int) -> int:
     """Allocate the reserve; raises Unavailable where there is no room for it."""
     lacking: list[int] = []
     owned = create_or_open(directory, partitions=partitions, command="resume")

@@ -2,8 +2,8 @@
 
 EMPTY until a snapshot; LIVE while the source's numbers are unbroken since it; STALE after a gap, a negative size or
 a wrong checksum, until a snapshot bridges the deltas that were kept meanwhile. Deltas are kept, bounded, while the
-book is EMPTY or STALE. No mark is given unless the book is LIVE, two-sided and not crossed; the last valid one stays
-readable, flagged stale. A book is changed in place, by `evolve` only; `decide` (book_decide) looks first. Where the
+book is EMPTY or STALE. No mark is given unless the book is LIVE in continuous trading, two-sided and not crossed; the last
+valid one stays readable, flagged stale. A book is changed in place, by `evolve` only; `decide` (book_decide) looks first. Where the
 venue shows single orders, the book knows which of them hold its levels (resting); while it is not LIVE their messages
 are not held back, since a snapshot of levels says nothing about orders: it must contain them.
 """
@@ -21,6 +21,7 @@ from ledger.domain.events import (
     BookSnapshotApplied,
     MarketQuoted,
     MarketTraded,
+    PhaseChanged,
 )
 from ledger.domain.facts import BookOrder
 from ledger.domain.ladder import ASK, BID, Ladder
@@ -30,6 +31,7 @@ BUFFER_MAX: Final = 10_000
 """Deltas kept while EMPTY or STALE; beyond it the oldest go, and the next snapshot must be newer."""
 
 _LIVE: Final = BookStatus.LIVE
+_CONTINUOUS: Final = TradingPhase.CONTINUOUS
 
 
 @final
@@ -49,6 +51,7 @@ class Book:
         "last_update",
         "phase",
         "quote",
+        "requested",
         "resting",
         "source",
         "source_epoch",
@@ -86,7 +89,9 @@ class Book:
         self.last_mark: tuple[int, int] | None = None
         """(twice the price, recorded_at_ns) of the last valid mark."""
         self.crossed_since = 0
-        """recorded_at_ns when a LIVE book became crossed; 0 when it is not."""
+        """recorded_at_ns when a LIVE book became crossed in continuous trading; 0 when it is not."""
+        self.requested = 0
+        """seq of the SnapshotRequested that nothing has answered yet; 0 for none."""
         self.statistics = Statistics()
         self.ts_event = 0
         """event_time_ns of the last event; may go back."""
@@ -131,8 +136,13 @@ def evolve(
         _snapshot(book, event, recorded_at_ns)
     elif type(event) is BookOrderApplied:
         _order(book, event, recorded_at_ns, buffer_max)
-    else:
+    elif type(event) is PhaseChanged:
         book.phase = event.phase
+        if book.status is _LIVE:
+            _settle(book, recorded_at_ns)
+    else:
+        book.requested = book.version = seq
+        return book
     at = event.event_time_ns
     if at < book.ts_event:
         book.statistics.clock_regressions += 1
@@ -173,9 +183,14 @@ def is_crossed(book: Book) -> bool:
 
 
 def mark(book: Book) -> int | None:
-    """Twice the present mark, from the levels; None unless LIVE, two-sided and not crossed."""
+    """Twice the mid, from the levels; None unless LIVE in continuous trading, two-sided and not crossed.
+
+    `mark_policy` says when it is too wide or too old to be a price.
+    """
     bids, asks = book.bids.ranks, book.asks.ranks
     if book.status is not _LIVE or not bids or not asks or bids[-1] > -asks[-1]:
+        return None
+    if book.phase is not _CONTINUOUS:
         return None
     if not book.bad_prices:
         return bids[-1] - asks[-1]
@@ -258,6 +273,9 @@ def _settle(book: Book, recorded_at_ns: int) -> None:
     """At the end of a venue's message: keep the mark, or note since when the book is crossed."""
     if book.bad_prices:
         book.bad_prices &= book.bids.sizes.keys() | book.asks.sizes.keys()
+    if book.phase is not _CONTINUOUS:  # crossing is normal there, and counts from when trading begins
+        book.crossed_since = 0
+        return
     twice_px = mark(book)
     if twice_px is not None:
         book.last_mark = (twice_px, recorded_at_ns)
@@ -305,6 +323,7 @@ def _snapshot(book: Book, event: BookSnapshotApplied, recorded_at_ns: int) -> No
         _set_stale(book)
     else:
         book.status = _LIVE
+        book.requested = 0
         _settle(book, recorded_at_ns)
 
 

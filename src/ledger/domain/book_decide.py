@@ -15,7 +15,7 @@ from msgspec import Struct
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, bridge, continues, is_crossed
 from ledger.domain.book_order_decide import decide_order
-from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, ask_for_snapshot, crossed_too_long, record
 from ledger.domain.context import Context, Instrument
 from ledger.domain.continuity import precedes
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
@@ -141,10 +141,8 @@ def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Chec
     fault = BookFault.NONE
     if negative:
         fault = BookFault.NEGATIVE_SIZE
-    elif applies and fact.checksum is not None and book is not None:
-        fault = _compare(book.bids, book.asks, fact, context, checksums)
-    if not fault and applies and book is not None and crossed_too_long(book, context):
-        fault = BookFault.CROSSED if _stays_crossed(book, fact) else fault
+    elif applies and book is not None:
+        fault = _fault_once_applied(book, fact, context, checksums)
     events: Decided = [
         BookDeltaApplied(
             fact.symbol,
@@ -172,7 +170,20 @@ def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Chec
             record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {_numbers(fact)}")
     if fault or bad_prices:
         _record_fault(events, fault, bad_prices, fact, context)
+    if book is not None and book.status is _LIVE and (fault or not applies):
+        ask_for_snapshot(events, fact, context, book.last_update)
     return events
+
+
+def _fault_once_applied(
+    book: Book, fact: BookDelta, context: Context, checksums: Mapping[str, Checksum]
+) -> BookFault:
+    fault = BookFault.NONE
+    if fact.checksum is not None:
+        fault = _compare(book.bids, book.asks, fact, context, checksums)
+    if not fault and crossed_too_long(book, context) and _stays_crossed(book, fact):
+        return BookFault.CROSSED
+    return fault
 
 
 def _contains(book: Book, fact: BookDelta) -> bool:
@@ -208,10 +219,13 @@ def _snapshot(book: Book | None, fact: BookSnapshot, context: Context, checksums
         bad_prices,
     )
     events: Decided = [event]
+    stale_at = 0 if book is None else book.last_update
     if not fault:
-        _judge_bridge(events, book, event, bids, asks, context)
+        stale_at = _judge_bridge(events, book, event, bids, asks, context)
     if fault or bad_prices:
         _record_fault(events, fault, bad_prices, fact, context)
+    if stale_at is not None:
+        ask_for_snapshot(events, fact, context, stale_at)
     return events
 
 
@@ -232,14 +246,17 @@ def _judge_bridge(
     bids: Ladder,
     asks: Ladder,
     context: Context,
-) -> None:
-    """Add what shows only once the deltas that waited for the snapshot are upon it; uses up `bids` and `asks`."""
+) -> int | None:
+    """Add what shows only once the deltas that waited for the snapshot are upon it; uses up `bids` and `asks`.
+
+    The update number up to which the book is right where a hole follows; None where it is LIVE.
+    """
     chain, rest = bridge(book.buffer, event) if book is not None else ([], {})
     if rest:
         if book is not None and book.status is BookStatus.EMPTY:
             detail = f"snapshot {event.last_update} is not continued by update {next(iter(rest))}"
             record(events, Anomaly.BOOK_GAP, event, context, detail)
-        return
+        return chain[-1].last_update if chain else event.last_update
     for delta in chain:
         bids.apply(delta.bids)
         asks.apply(delta.asks)
@@ -248,6 +265,7 @@ def _judge_bridge(
     bid, ask = bids.best, asks.best
     if phase is _CONTINUOUS and not was_crossed and bid is not None and ask is not None and bid > ask:
         record(events, Anomaly.BOOK_CROSSED, event, context, f"after snapshot {event.last_update}")
+    return None
 
 
 def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple[int, ...]]:

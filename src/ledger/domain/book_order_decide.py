@@ -10,7 +10,7 @@ from typing import Final
 
 from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, continues_with, is_crossed
-from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, ask_for_snapshot, crossed_too_long, record
 from ledger.domain.context import Context
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.events import BookOrderApplied
@@ -62,6 +62,8 @@ def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decide
         record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {what}")
     if bad:
         record(events, Anomaly.BOOK_BAD_PRICE, fact, context, what)
+    if live and book is not None and (fault or not applies):
+        ask_for_snapshot(events, fact, context, book.last_update)
     return events
 
 

@@ -24,7 +24,7 @@ class Mark(Struct, frozen=True, gc=False):
     """Bid plus ask, so that it is a whole number."""
     recorded_at_ns: int
     stale: bool
-    """The book gives no mark now: it is EMPTY, STALE, crossed or one-sided."""
+    """The book gives no mark now: it is EMPTY, STALE, crossed or one-sided, or trading is not continuous."""
 
 
 def best(book: Book) -> tuple[Level | None, Level | None]:
@@ -83,6 +83,7 @@ def _header(book: Book) -> tuple[object, ...]:
         book.quote,
         book.last_mark,
         book.crossed_since,
+        book.requested,
         count.snapshots,
         count.deltas,
         count.buffered,

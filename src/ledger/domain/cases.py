@@ -1,4 +1,6 @@
-"""An operator's answers to what the ledger asked: cases closed, entities released, conflicts resolved, state confirmed."""
+"""An operator's answers to what the ledger asked: cases closed, entities released, conflicts resolved, state confirmed,
+partitions resumed.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ from ledger.domain.operator_commands import (
     ConfirmRecovery,
     ReleaseEntity,
     ResolveExecConflict,
+    ResumePartition,
 )
 from ledger.domain.operator_events import (
     CaseClosed,
     EntityReleased,
     ExecConflictResolved,
+    PartitionResumed,
     RecoveryConfirmed,
 )
 from ledger.domain.outcome import Repeated
@@ -32,7 +36,10 @@ OPERATOR: Final = "operator"
 _By = tuple[CommandId, str, int, str]
 
 
-def _by(command: CloseCase | ReleaseEntity | ResolveExecConflict | ConfirmRecovery, context: Context) -> _By:
+def _by(
+    command: CloseCase | ReleaseEntity | ResolveExecConflict | ConfirmRecovery | ResumePartition,
+    context: Context,
+) -> _By:
     """The last fields of every operator's event: which command, whose, when."""
     return command.command_id, context.actor, context.received_at_ns, command.on_behalf_of
 
@@ -132,8 +139,23 @@ def decide_confirm(
 ) -> list[RecoveryConfirmed] | Repeated:
     """RecoveryConfirmed of this epoch; Repeated if it was, and the clock has not stepped since.
 
-    `confirmed` is (epoch, seq) of the newest confirmation, `stepped_seq` of the newest ClockStepped.
+    `confirmed` is (epoch, seq) of the newest confirmation, `stepped_seq` of the newest ClockSampled.
     """
     if confirmed[0] >= epoch and confirmed[1] > stepped_seq:
         return Repeated(0, confirmed[1])
     return [RecoveryConfirmed(epoch, command.reason, *_by(command, context))]
+
+
+def decide_resume(
+    stopped: str, epoch: int, resumed: tuple[int, int], command: ResumePartition, context: Context
+) -> list[PartitionResumed] | Rejection | Repeated:
+    """PartitionResumed; Repeated where nothing is stopped and this start was resumed already.
+
+    `stopped` says what keeps new orders out now, "" for nothing; `resumed` is (epoch, seq) of the newest resumption.
+    """
+    if command.partition != context.partition:
+        detail = f"this is partition {context.partition}, not {command.partition}"
+        return Rejection(Code.WRONG_PARTITION, detail)
+    if not stopped and resumed[0] >= epoch:
+        return Repeated(0, resumed[1])
+    return [PartitionResumed(command.partition, epoch, command.reason, stopped, *_by(command, context))]

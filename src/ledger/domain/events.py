@@ -29,6 +29,7 @@ from ledger.domain.enums import (
 )
 from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
 from ledger.domain.partition_events import ControlTaken
+from ledger.domain.request_events import SnapshotRequested
 from ledger.domain.units import (
     CommandId,
     Decimal8,
@@ -615,14 +616,21 @@ OrderEvent = (
 )
 PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = (
-    BookSnapshotApplied | BookDeltaApplied | MarketTraded | MarketQuoted | PhaseChanged | BookOrderApplied
+    BookSnapshotApplied
+    | BookDeltaApplied
+    | MarketTraded
+    | MarketQuoted
+    | PhaseChanged
+    | BookOrderApplied
+    | SnapshotRequested
 )
 Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken
 EVENTS: Final = (
     *ControlEvent.__args__,
     *OrderEvent.__args__,
     *PositionEvent.__args__,
-    *BookEvent.__args__,
+    *(kind for kind in BookEvent.__args__ if kind is not SnapshotRequested),
     ControlTaken,
+    SnapshotRequested,
 )
 """Every event there is, in tag order."""

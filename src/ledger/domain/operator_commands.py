@@ -30,6 +30,7 @@ Reason = Annotated[str, Meta(min_length=1, max_length=256)]
 CalendarId = Annotated[str, Meta(min_length=1, max_length=50)]
 SessionId = Annotated[str, Meta(min_length=1, max_length=64)]
 UserId = Annotated[str, Meta(min_length=1, max_length=64)]
+PartitionNumber = Annotated[int, Meta(ge=0, le=65535)]
 CalendarSession = tuple[Date, int, int]
 """(trade_date, open, close): both in nanoseconds since the epoch, the close not part of the session."""
 
@@ -189,6 +190,16 @@ class ConfirmRecovery(Struct, frozen=True, array_like=True, gc=False, tag=91):
     on_behalf_of: Text = ""
 
 
+@final
+class ResumePartition(Struct, frozen=True, array_like=True, gc=False, tag=92):
+    """An operator has looked at why a partition stopped, or stopped taking new orders: it may go on."""
+
+    command_id: CommandId
+    partition: PartitionNumber
+    reason: Reason
+    on_behalf_of: Text = ""
+
+
 OperatorCommand = (
     AdjustPosition
     | TransferPosition
@@ -202,6 +213,7 @@ OperatorCommand = (
     | ReleaseEntity
     | ResolveExecConflict
     | ConfirmRecovery
+    | ResumePartition
 )
 OPERATOR_COMMANDS: Final = OperatorCommand.__args__
 """Every command of this file, in tag order."""

@@ -1,4 +1,4 @@
-"""Events of the back office, of time and of operators. Tags 13 and 20-29 are control, 61 order, 81-83 position."""
+"""Events of the back office, of time and of operators. Tags 13, 20-29 and 108 are control, 61 order, 81-83 position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AnyFee = Annotated[int | str, Meta(extra={"unit": "fee"})]
 
 
 @final
-class ClockStepped(Struct, frozen=True, array_like=True, gc=False, tag=13):
+class ClockSampled(Struct, frozen=True, array_like=True, gc=False, tag=13):
     """The machine's clock was set by more than clock.max_step: new orders wait for the next RecoveryConfirmed."""
 
     step_ns: SpanNs
@@ -108,7 +108,7 @@ class DailyCut(Struct, frozen=True, array_like=True, gc=False):
     mark_px: Px | None = None
     """None: nothing is held, or no price is known; then unrealized is 0."""
     mark_from: str = ""
-    """SETTLEMENT, BOOK (the mid, rounded half to even to a price unit), or "" for none."""
+    """SETTLEMENT, BOOK (the mid, rounded half to even to a price unit), TRADE, EARLIER_SETTLEMENT, or "" for none."""
     total_realized: Money = 0
     """Of all days, so that the next cut needs only this one."""
     total_fees: dict[str, AnyFee] = {}
@@ -192,6 +192,21 @@ class RecoveryConfirmed(Struct, frozen=True, array_like=True, gc=False, tag=29):
     on_behalf_of: str = ""
 
 
+@final
+class PartitionResumed(Struct, frozen=True, array_like=True, gc=False, tag=108):
+    """An operator let the partition go on after a fail-stop or a full disk, by this start."""
+
+    partition: int
+    epoch: int
+    reason: str
+    stopped: str = ""
+    """What had stopped it, in the engine's words; "" where it was the last start that ended."""
+    command_id: bytes = b""
+    actor: str = ""
+    received_at_ns: Ns = 0
+    on_behalf_of: str = ""
+
+
 # ---- order -----------------------------------------------------------------------------------------------------
 
 
@@ -263,7 +278,8 @@ class SettlementPriceSet(Struct, frozen=True, array_like=True, gc=False, tag=83)
 
 
 OperatorControlEvent = (
-    ClockStepped
+    ClockSampled
+    | PartitionResumed
     | CalendarDefined
     | SessionOpened
     | SessionTouched

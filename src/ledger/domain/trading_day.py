@@ -1,7 +1,8 @@
 """The end of a trading day: settlement prices, and per position what the day made and paid.
 
 A cut is taken from what the journal holds: totals now less totals at the cut before. The mark that values what is held
-is the settlement price of the day, else the book's mid; both the mark and where it came from stand in the event.
+is the settlement price of the day, else what the mark policy says; both the mark and where it came from stand in the
+event.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from ledger.domain.calendars import Calendar, session_of
 from ledger.domain.codes import Code
-from ledger.domain.context import Context, Instrument, Rejection
+from ledger.domain.context import Context, Rejection
 from ledger.domain.operator_commands import RollTradingDay, SetSettlementPrice
 from ledger.domain.operator_events import DailyCut, SettlementPriceSet
 from ledger.domain.outcome import Repeated
@@ -21,7 +22,7 @@ from ledger.domain.position import PositionState
 from ledger.domain.values import to_money
 
 SETTLEMENT: Final = "SETTLEMENT"
-BOOK: Final = "BOOK"
+EARLIER_SETTLEMENT: Final = "EARLIER_SETTLEMENT"
 
 
 @final
@@ -102,15 +103,16 @@ def fault_of_roll(
 
 
 def mark_of(
-    instrument: Instrument, trade_date: str, settlement: Settlement | None, twice_mid: int | None
+    trade_date: str, settlement: Settlement | None, found: tuple[int, str] | None
 ) -> tuple[int | None, str]:
-    """(price, where it comes from) of a day's end."""
+    """(price, where it comes from) of a day's end. `found`: twice the price that the mark policy gives, and its kind."""
     if settlement is not None and settlement.trade_date == trade_date:
         return settlement.px, SETTLEMENT
-    if twice_mid is None:
+    if found is None:
         return None, ""
-    half, odd = divmod(twice_mid, 2)
-    return half + (odd and half & 1), BOOK
+    twice, kind = found
+    half, odd = divmod(twice, 2)
+    return half + (odd and half & 1), EARLIER_SETTLEMENT if kind == SETTLEMENT else kind
 
 
 def cut_of(position: PositionState, last: LastCut | None, mark: tuple[int | None, str]) -> DailyCut | None:

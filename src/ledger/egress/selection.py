@@ -10,6 +10,7 @@ from ledger.domain import events as every_event
 from ledger.domain import operator_events
 from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
 from ledger.domain.operator_events import OrderUnconfirmed
+from ledger.domain.request_events import SnapshotRequested
 from ledger.errors import Rejected
 from ledger.wire import Query, is_number
 
@@ -19,6 +20,8 @@ FILTERS: Final = frozenset(
 )
 OUTWARD: Final = frozenset((OrderSubmitted, CancelRequested, ReplaceRequested, OrderUnconfirmed))
 """What a venue gateway acts on: orders, cancels and replaces to send, and orders whose state it must ask for."""
+OUTWARD_MARKET: Final = frozenset((SnapshotRequested,))
+"""What a feed acts on, of the market journal: books that ask for a snapshot."""
 
 
 @final
@@ -72,6 +75,6 @@ def selection_of(query: Query) -> Selection:
         filters.get("symbol", ""),
         filters.get("exchange", ""),
         types,
-        OUTWARD if outward else frozenset(),
+        (OUTWARD if journal == "trading" else OUTWARD_MARKET) if outward else frozenset(),
         int(wait),
     )

@@ -17,6 +17,7 @@ import trio
 
 import actors
 from ledger.domain import limit
+from ledger.domain.book_outcome import asked_after_loss
 from ledger.domain.events import MarketTailLost
 from ledger.domain.position import PositionState
 from ledger.domain.timers import ENGINE
@@ -74,6 +75,7 @@ class Engine:
         commit_of: CommitOf = commit_as_set,
         reserve: Reserve | None = None,
     ) -> None:
+        """`steady`: a clock that cannot be set, against which steps of `clock` are seen; None: they are not."""
         self.directory = directory
         self.number = partition
         self.settings = settings
@@ -233,7 +235,9 @@ class Engine:
             first += events_of_step(step)
         self.partition.commit_trading(first)
         lost = [MarketTailLost(market_head.seq + 1, self.open_market.next_seq - 1)] if market_head.seq else []
-        self.partition.commit_market([started, *lost])
+        books = self.partition.market.books.states.values() if lost else ()
+        asked = asked_after_loss(books, self.open_market.next_seq + 1)
+        self.partition.commit_market([started, *lost, *asked])
         self._entities.install()
         self.partition.control.resume()
         self.partition.operator.started()
@@ -475,6 +479,7 @@ class Engine:
     async def _check_readers(self) -> None:
         while True:
             await trio.sleep(READERS_CHECKED_EVERY_S)
+            self._clock()
             for commit in self._commits.values():
                 await trio.to_thread.run_sync(commit.check_readers)
 

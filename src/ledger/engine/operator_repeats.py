@@ -22,5 +22,6 @@ OPERATOR_COMMAND_OF: Final[dict[Any, type[Struct]]] = {
     e.EntityReleased: c.ReleaseEntity,
     e.ExecConflictResolved: c.ResolveExecConflict,
     e.RecoveryConfirmed: c.ConfirmRecovery,
+    e.PartitionResumed: c.ResumePartition,
 }
 """Event type -> command type."""

@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from ledger.domain import adjustments, calendars, cases, sessions, trading_day
 from ledger.domain.anomalies import SEVERITY, Anomaly
-from ledger.domain.book import mark
 from ledger.domain.codes import Code
 from ledger.domain.context import Rejection
 from ledger.domain.enums import ConflictResolution
 from ledger.domain.events import AnomalyRecorded, EngineStarted
+from ledger.domain.mark_policy import valuation_of
 from ledger.domain.operator_commands import (
     AdjustPosition,
     CloseCase,
@@ -23,6 +23,7 @@ from ledger.domain.operator_commands import (
     OpenSession,
     ReleaseEntity,
     ResolveExecConflict,
+    ResumePartition,
     RollTradingDay,
     SetSettlementPrice,
     TouchSession,
@@ -30,13 +31,13 @@ from ledger.domain.operator_commands import (
 )
 from ledger.domain.operator_events import (
     CaseClosed,
-    ClockStepped,
+    ClockSampled,
     EntityReleased,
     RecoveryConfirmed,
     TradingDayRolled,
 )
 from ledger.domain.outcome import Repeated
-from ledger.fold import CLOCK
+from ledger.fold import CLOCK, mark_caps
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -88,6 +89,7 @@ class OperatorTurns:
             ReleaseEntity: self._release,
             ResolveExecConflict: self._resolve,
             ConfirmRecovery: self._confirm,
+            ResumePartition: self._resume,
         }
 
     def started(self) -> None:
@@ -219,16 +221,17 @@ class OperatorTurns:
     def cuts(self, command: RollTradingDay) -> tuple[Any, ...]:
         """Where each position of the calendar stands at the end of the day, as the books and prices here say."""
         fold, market = self._partition.trading, self._partition.market
-        operations = fold.operations
+        operations, caps = fold.operations, mark_caps(fold)
 
         def cut(place: tuple[str, str], position: Any) -> Any:
             instrument = fold.instruments.states[place[1]]
             if instrument.calendar != command.calendar:
                 return None
             book = market.books.states.get((instrument.exchange, instrument.symbol))
-            mid = None if book is None else mark(book)
             settlement = operations.settlements.get(instrument.symbol)
-            used = trading_day.mark_of(instrument, command.trade_date, settlement, mid)
+            found = valuation_of(book, settlement, caps)
+            price = None if found is None else (found.twice_px, found.came_from)
+            used = trading_day.mark_of(command.trade_date, settlement, price)
             return trading_day.cut_of(position, operations.cuts.get(place), used)
 
         return trading_day.sorted_cuts(cut(*item) for item in fold.positions.states.items())
@@ -311,6 +314,14 @@ class OperatorTurns:
         stepped_seq = (operations.confirmed.get(CLOCK) or (0, 0))[1]
         return cases.decide_confirm(epoch, confirmed, stepped_seq, command, partition.context)
 
+    def _resume(self, command: ResumePartition) -> Decided:
+        partition = self._partition
+        partition.current = ("control", "resumption")
+        operations, started = partition.trading.operations, partition.trading.started
+        epoch = started.epoch if started is not None else 0
+        resumed = operations.resumed.get("") or (0, 0)
+        return cases.decide_resume(partition.space_low, epoch, resumed, command, partition.context)
+
     # ---- what follows --------------------------------------------------------------------------------------
 
     def follow(self, event: CaseClosed | EntityReleased | RecoveryConfirmed) -> None:
@@ -340,7 +351,7 @@ def events_of_step(step: ClockSet) -> list[Any]:
     """What is journaled of a step of the clock."""
     kind = Anomaly.CLOCK_STEP
     return [
-        ClockStepped(step.step_ns, step.clock_ns),
+        ClockSampled(step.step_ns, step.clock_ns),
         AnomalyRecorded(kind.value, SEVERITY[kind], detail=said_of_step(step.step_ns)),
     ]
 

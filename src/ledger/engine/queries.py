@@ -7,12 +7,12 @@ from typing import Any, Final, final
 
 from ledger import views
 from ledger.domain import order_state
-from ledger.domain.book import mark
 from ledger.domain.calendars import ALWAYS
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
+from ledger.domain.mark_policy import Valuation, mid_of, valuation_of
 from ledger.engine import control_views, operation_rows
-from ledger.fold import MarketFold, TradingFold, known_fills, known_orders
+from ledger.fold import MarketFold, TradingFold, known_fills, known_orders, mark_caps
 from ledger.views import Row
 from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id, show_place
 
@@ -50,6 +50,7 @@ class Views:
             "position": self._positions,
             "book": self._book,
             "books": self._books,
+            "snapshot_requests": self._snapshot_requests,
             "instruments": self._instruments,
             "strategies": self._strategies,
             "anomalies": self._anomalies,
@@ -133,13 +134,16 @@ class Views:
                 continue
             instrument = self._instrument(key[1])
             book = self.market.books.states.get((instrument.exchange, key[1]))
-            yield views.position_row(state, instrument, self._mark(book, key[1]))
+            yield views.position_row(state, instrument, self._valuation(book, key[1]))
 
-    def _mark(self, book: Any, symbol: str) -> int | None:
-        """Twice the price that values a position: the book's mark, else the settlement price."""
-        twice = None if book is None else mark(book)
-        settlement = self.trading.operations.settlements.states.get(symbol)
-        return settlement.px * 2 if twice is None and settlement is not None else twice
+    def _valuation(self, book: Any, symbol: str) -> Valuation | None:
+        return valuation_of(
+            book, self.trading.operations.settlements.states.get(symbol), mark_caps(self.trading)
+        )
+
+    def _book_row(self, book: Any, depth: int) -> Row:
+        twice = mid_of(book, mark_caps(self.trading).spread_max_bp)
+        return views.book_row(book, self._instrument(book.symbol), depth, twice)
 
     def _book(self, filters: dict[str, str]) -> list[Row]:
         _known(filters, "symbol", "exchange", "depth")
@@ -151,13 +155,21 @@ class Views:
         if not is_number(depth) or int(depth) > ROWS_MAX:
             raise BadQuery(f"depth {depth!r} must be a number from 0 to {ROWS_MAX}")
         book = self.market.books.states.get((filters.get("exchange", instrument.exchange), symbol))
-        return [] if book is None else [views.book_row(book, instrument, int(depth))]
+        return [] if book is None else [self._book_row(book, int(depth))]
 
     def _books(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "symbol")
         for (_exchange, symbol), book in sorted(self.market.books.states.items()):
             if filters.get("symbol", symbol) == symbol:
-                yield views.book_row(book, self._instrument(symbol), 0)
+                yield self._book_row(book, 0)
+
+    def _snapshot_requests(self, filters: dict[str, str]) -> Iterator[Row]:
+        _known(filters, "symbol", "exchange")
+        for (exchange, symbol), book in sorted(self.market.books.states.items()):
+            if not book.requested or filters.get("symbol", symbol) != symbol:
+                continue
+            if filters.get("exchange", exchange) == exchange:
+                yield views.snapshot_request_row(book, self.market.partition)
 
     def _instruments(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "symbol")

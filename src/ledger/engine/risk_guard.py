@@ -13,17 +13,15 @@ from ledger.domain.commands import ReplaceOrder, SubmitOrder
 from ledger.domain.context import Rejection
 from ledger.domain.enums import OrderType, TradingState
 from ledger.domain.exposure import NOTHING
-from ledger.domain.limit import MARK_AGE_MAX_MS
 from ledger.domain.mark_policy import reference_of
 from ledger.domain.order_state import OrderState
 from ledger.domain.risk import Applied, Reference, Surroundings, needs_reference
 from ledger.domain.scope import (
-    EVERYTHING,
     ScopeKey,
     scope_text,
     scopes_of,
 )
-from ledger.fold import exposure_key, position_kind, twin_key
+from ledger.fold import exposure_key, mark_caps, position_kind, twin_key
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -168,13 +166,11 @@ class RiskGuard:
     # ---- reference price -----------------------------------------------------------------------------------
 
     def _reference(self, exchange: str, symbol: str) -> Reference | None:
-        """The mark of the order's book, else its last trade, none older than mark_age_max_ms; else the settlement."""
+        """What the mark policy says of the order's book, now."""
         fold = self._partition.trading
-        firm = fold.control.limits.states.get(EVERYTHING)
-        age_ms = firm.mark_age_max_ms if firm is not None else None
-        oldest = self._partition.context.now_ns - (MARK_AGE_MAX_MS if age_ms is None else age_ms) * _NS_PER_MS
         book = self._partition.market.books.get((exchange, symbol))
-        return reference_of(book, fold.operations.settlements.get(symbol), oldest)
+        settlement = fold.operations.settlements.get(symbol)
+        return reference_of(book, settlement, mark_caps(fold), self._partition.context.now_ns)
 
     # ---- message rate --------------------------------------------------------------------------------------
 

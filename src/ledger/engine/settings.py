@@ -10,6 +10,7 @@ from msgspec import Struct
 from ledger.domain.context import Instrument, OrderRules
 from ledger.domain.events import EngineStarted
 from ledger.domain.limit import RiskLimit
+from ledger.domain.mark_policy import SPREAD_MAX
 from ledger.domain.position import PositionState
 from ledger.domain.timers import TimeRules
 from ledger.engine.time_settings import time_settings
@@ -53,6 +54,8 @@ class EngineSettings(Struct, frozen=True):
     require_confirmation: bool = False
     crossed_max_ns: int = 10**9
     """How long a book may stay crossed before it is STALE."""
+    mark_spread_max_bp: int = 1000
+    """How wide a book may be before its mid is no mark, in ten thousandths of it; 0 sets no cap."""
     commit: str = "lmdb"
     """Where a trading frame becomes durable: `wal` or `lmdb`."""
     wal_bytes: int = WAL_BYTES
@@ -77,6 +80,7 @@ class EngineSettings(Struct, frozen=True):
                 "engine.idempotence_window_s": self.idempotence_window_ns // 10**9,
                 "clock.max_step_ms": self.clock_step_max_ns // 10**6,
                 "book.crossed_max_ms": self.crossed_max_ns // 10**6,
+                SPREAD_MAX: self.mark_spread_max_bp,
                 **time_settings(self.times, self.require_confirmation),
             },
         )

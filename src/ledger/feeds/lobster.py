@@ -82,7 +82,7 @@ def inspect(messages: Path, book: Path, symbol: str = "", day: str = "") -> Pair
 
 def recordings(pair: Pair) -> list[Recording]:
     """The pair, ready to be fed."""
-    return [Recording(pair.messages, (pair.terms,), partial(_facts, pair))]
+    return [Recording(pair.messages, (pair.terms,), partial(_facts, pair), has_levels=False)]
 
 
 def _facts(pair: Pair, terms: Sequence[Terms], at: At | None) -> Iterator[tuple[int, MarketData]]:

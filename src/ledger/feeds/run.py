@@ -16,6 +16,7 @@ import trio
 from msgspec import Struct
 
 from ledger.domain.facts import MarketData
+from ledger.feeds.answers import Answers
 from ledger.feeds.capture import CaptureError
 from ledger.feeds.terms import Recording, Terms, definition
 
@@ -44,6 +45,10 @@ class MarketDoor(Protocol):
         """Send facts in order; returns when all are acknowledged."""
         ...
 
+    async def requested(self) -> list[dict[str, Any]]:
+        """Rows of the books that wait for a snapshot: symbol, exchange, and the place of the request."""
+        ...
+
 
 @final
 class Fed(Struct, frozen=True):
@@ -54,6 +59,8 @@ class Fed(Struct, frozen=True):
     sent: int
     skipped: int
     """Taken by the ledger before this feed."""
+    snapshots: int = 0
+    """Sent besides, because a book asked for one."""
 
 
 Progress = Callable[[int, float], None]
@@ -72,21 +79,24 @@ async def feed(
     `speed` 0 is as fast as the ledger takes it, 1 the capture's own time, 2 twice that.
     """
     sources: list[str] = []
-    messages = sent = 0
+    messages = sent = snapshots = 0
     clock = _CaptureClock(speed)
     read = _Read(sum(recording.path.stat().st_size for recording in recordings))
     for recording in recordings:
         agreed = [await _agree(terms, door) for terms in recording.terms]
         taken = {terms.source: await _taken(terms, door) for terms in agreed}
         sources += [source for source in taken if source not in sources]
+        answers = Answers(recording, agreed, door)
         async for count, fresh in _chunks(recording.facts(agreed, read.at), taken, clock):
             if fresh:
+                snapshots += await answers.give(fresh)
                 await door.send(fresh)
             messages += count
             sent += len(fresh)
             progress(messages, read.share)
+        snapshots += await answers.give_last()
         read.next_file(recording.path)
-    return Fed(", ".join(sources), messages, sent, messages - sent)
+    return Fed(", ".join(sources), messages, sent, messages - sent, snapshots)
 
 
 @final

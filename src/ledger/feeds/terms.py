@@ -44,6 +44,8 @@ class Recording(Struct, frozen=True):
     """Of each instrument in it."""
     facts: Callable[[Sequence[Terms], At | None], Iterator[tuple[int, MarketData]]]
     """(local time in ns, fact) at the scales of the terms given, in order; raises CaptureError."""
+    has_levels: bool = True
+    """It shows levels, so that a book which asks for a snapshot can be given one; False where it shows single orders."""
 
 
 def scaled(text: str, scale: int) -> int:

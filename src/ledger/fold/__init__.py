@@ -21,6 +21,7 @@ from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of
+from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.operations import CLOCK
 from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
@@ -64,6 +65,7 @@ __all__ = [
     "listing_keys",
     "load_base",
     "load_fold",
+    "mark_caps",
     "open_index",
     "position_kind",
     "restart",

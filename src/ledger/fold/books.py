@@ -40,6 +40,7 @@ class StoredBook(Struct, frozen=True, array_like=True):
     counts: tuple[int, ...]
     ts_event: int
     version: int
+    requested: int
 
 
 def store_book(book: Book) -> StoredBook:
@@ -69,6 +70,7 @@ def store_book(book: Book) -> StoredBook:
         tuple(getattr(book.statistics, name) for name in _COUNTS),
         book.ts_event,
         book.version,
+        book.requested,
     )
 
 
@@ -89,5 +91,5 @@ def restore_book(stored: StoredBook) -> Book:
     book.crossed_since = stored.crossed_since
     for name, count in zip(_COUNTS, stored.counts, strict=True):
         setattr(book.statistics, name, count)
-    book.ts_event, book.version = stored.ts_event, stored.version
+    book.ts_event, book.version, book.requested = stored.ts_event, stored.version, stored.requested
     return book

@@ -22,6 +22,7 @@ from ledger.domain.events import (
     MarketTraded,
     PhaseChanged,
 )
+from ledger.domain.request_events import SnapshotRequested
 from ledger.fold.digest import Digest
 from ledger.fold.facts import Apply, SourceFacts
 from ledger.fold.instruments import instrument_of
@@ -57,6 +58,7 @@ class MarketFold:
             MarketQuoted: booked,
             PhaseChanged: booked,
             BookOrderApplied: booked,
+            SnapshotRequested: self._requested,
         }
 
     def apply(self, seq: int, recorded_at_ns: int, event: Any) -> None:
@@ -86,6 +88,10 @@ class MarketFold:
 
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
         self.instruments.put(event.symbol, instrument_of(event, seq))
+
+    def _requested(self, seq: int, now: int, event: SnapshotRequested) -> None:
+        key = (event.exchange, event.symbol)
+        self.books.put(key, books.evolve(self.books.get(key), event, seq, now))
 
     def _booked(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)

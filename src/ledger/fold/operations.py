@@ -16,9 +16,10 @@ from ledger.domain.enums import TimerKind
 from ledger.domain.events import FillBusted, FillCorrected, OrderFilled
 from ledger.domain.operator_events import (
     CalendarDefined,
-    ClockStepped,
+    ClockSampled,
     EntityReleased,
     ExecConflictResolved,
+    PartitionResumed,
     PositionAdjusted,
     PositionTransferred,
     RecoveryConfirmed,
@@ -60,7 +61,9 @@ class OperationsFold:
         self.fired: actors.Store[tuple[TimerKind, str, str], int] = store("timer-fired")
         """(kind, symbol, key) of the timers that leave no other trace, with the seq."""
         self.confirmed: actors.Store[str, tuple[int, int]] = store("recovery-confirmed")
-        """Under "": (epoch, seq) of the newest RecoveryConfirmed; under CLOCK: (step_ns, seq) of the newest ClockStepped."""
+        """Under "": (epoch, seq) of the newest RecoveryConfirmed; under CLOCK: (step_ns, seq) of the newest ClockSampled."""
+        self.resumed: actors.Store[str, tuple[int, int]] = store("partition-resumed")
+        """Under "": (epoch, seq) of the newest PartitionResumed."""
         self.stores: Final[tuple[actors.Store[Any, Any], ...]] = (
             self.calendars,
             self.sessions,
@@ -71,6 +74,7 @@ class OperationsFold:
             self.held,
             self.fired,
             self.confirmed,
+            self.resumed,
         )
 
     def calendar_of(self, name: str) -> tuple[bool, Calendar | None]:
@@ -111,7 +115,8 @@ class OperationsFold:
             TradingDayRolled: self._day_rolled,
             SettlementPriceSet: self._settled,
             RecoveryConfirmed: self._recovery_confirmed,
-            ClockStepped: self._clock_stepped,
+            ClockSampled: self._clock_sampled,
+            PartitionResumed: self._partition_resumed,
             ExecConflictResolved: _nothing,
         }
 
@@ -139,8 +144,11 @@ class OperationsFold:
     def _recovery_confirmed(self, seq: int, _now: int, event: RecoveryConfirmed) -> None:
         self.confirmed.put("", (event.epoch, seq))
 
-    def _clock_stepped(self, seq: int, _now: int, event: ClockStepped) -> None:
+    def _clock_sampled(self, seq: int, _now: int, event: ClockSampled) -> None:
         self.confirmed.put(CLOCK, (event.step_ns, seq))
+
+    def _partition_resumed(self, seq: int, _now: int, event: PartitionResumed) -> None:
+        self.resumed.put("", (event.epoch, seq))
 
 
 def _nothing(_seq: int, _now: int, _event: Any) -> None:

@@ -66,6 +66,7 @@ ITEMS: Final[dict[str, Any]] = {
     "held": tuple[str, _Held],
     "timer-fired": tuple[tuple[TimerKind, str, str], int],
     "recovery-confirmed": tuple[str, tuple[int, int]],
+    "partition-resumed": tuple[str, tuple[int, int]],
     "order-of-id": tuple[_Pair, _Pair],
     "order-of-venue-id": tuple[_Pair, _Pair],
     "order-of-number": tuple[int, _Pair],

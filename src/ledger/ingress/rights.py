@@ -31,9 +31,10 @@ _NEEDED: Final[Mapping[type, frozenset[str]]] = {
 _OPEN_QUESTIONS: Final = frozenset(("endpoints", "instruments", "sources"))
 """What a sender must know to write its messages: where the doors are, what numbers mean, which number comes next."""
 _READ: Final = frozenset(("read",))
-_GATEWAYS_QUESTIONS: Final = frozenset(("outward", "acknowledge", "consumers"))
-"""Of the stream door: what is to go out to a venue is for whoever reports from there, too."""
 _READ_OR_REPORT: Final = frozenset(("read", "report"))
+_READ_OR_FEED: Final = frozenset(("read", "market"))
+_PLACES: Final = frozenset(("acknowledge", "consumers"))
+"""Of the stream door: how far its consumers are."""
 _NONE: Final[frozenset[str]] = frozenset()
 _OPERATE: Final = frozenset(("operate",))
 """What a message needs that nobody has placed."""
@@ -75,11 +76,18 @@ class Keyring:
 def rights_for(item: Any) -> frozenset[str]:
     """The rights of which one is needed; empty: every key may say it, or it cannot be read and is refused anyway."""
     if isinstance(item, Query):
-        if item.what in _GATEWAYS_QUESTIONS:
-            return _READ_OR_REPORT
-        return _NONE if item.what in _OPEN_QUESTIONS else _READ
+        return _NONE if item.what in _OPEN_QUESTIONS else _rights_for_question(item)
     kind = _kind_of(item)
     return _NONE if kind is Malformed else _NEEDED.get(kind, _OPERATE)
+
+
+def _rights_for_question(query: Query) -> frozenset[str]:
+    """What is to go out to a venue is for its gateway, too; what is asked of a feed is for the feed."""
+    if query.what == "snapshot_requests":
+        return _READ_OR_FEED
+    if query.what == "outward":
+        return _READ_OR_FEED if query.filters.get("journal") == "market" else _READ_OR_REPORT
+    return _READ_OR_REPORT | _READ_OR_FEED if query.what in _PLACES else _READ
 
 
 def _kind_of(item: object) -> type[object]:

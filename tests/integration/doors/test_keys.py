@@ -167,6 +167,17 @@ def test_what_goes_out_to_a_venue_is_for_gateways_and_readers(locked: Locked, na
     assert answer["type"] == ("Page" if taken else "Refused"), answer
 
 
+@pytest.mark.parametrize(("name", "taken"), [("gateway", False), ("eyes", True), ("feed", True)])
+def test_what_is_asked_of_a_feed_is_for_feeds_and_readers(locked: Locked, name: str, taken: bool) -> None:
+    filters = {"exchange": "NASDAQ", "journal": "market", "from": "market/0:1", "wait_ms": "1"}
+    for door, question in (
+        ("stream", query("outward") | {"filters": filters}),
+        ("query", query("snapshot_requests")),
+    ):
+        answer = locked.ask(name, door, question)
+        assert answer["type"] == ("Page" if taken else "Refused"), answer
+
+
 def test_the_client_raises_what_the_door_refused(locked: Locked) -> None:
     with connect(locked.data, key=locked.key("eyes")) as ledger, pytest.raises(RefusedError) as caught:
         ledger.define_strategy(strategy_id="S9", account="A1")

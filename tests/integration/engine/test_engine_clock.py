@@ -11,7 +11,7 @@ from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, ReplaceOrder
 from ledger.domain.events import AnomalyRecorded
 from ledger.domain.operator_commands import ConfirmRecovery
-from ledger.domain.operator_events import ClockStepped
+from ledger.domain.operator_events import ClockSampled
 from ledger.engine.watched_clock import WatchedClock, steady_clock
 from ledger.wire import Committed, FactCommitted, Refused
 from running_engine import START_NS, Clock, Ids, accepted, fill, journaled, names, replayed, running
@@ -71,8 +71,8 @@ async def test_after_a_step_new_orders_wait_until_an_operator_confirms(tmp_path:
         assert (await one.rows("head"))[0]["why"] == ""
         live = one.digests()
     assert replayed(tmp_path) == live
-    said = [event for _, event in journaled(tmp_path) if type(event) in (ClockStepped, AnomalyRecorded)]
-    assert [type(event) for event in said] == [ClockStepped, AnomalyRecorded]
+    said = [event for _, event in journaled(tmp_path) if type(event) in (ClockSampled, AnomalyRecorded)]
+    assert [type(event) for event in said] == [ClockSampled, AnomalyRecorded]
     assert abs(said[0].step_ns - step_ns) < S
     assert said[1].kind == "CLOCK_STEP"
 
@@ -99,7 +99,7 @@ async def test_a_step_within_the_limit_or_no_step_is_not_told(tmp_path: Path) ->
             one.new_id.at_ns = machine.wall.now_ns
             (answer,) = await one.ask("commands", one.order(f"a{number}"))
             assert type(answer) is Committed
-    assert "ClockStepped" not in names(tmp_path)
+    assert "ClockSampled" not in names(tmp_path)
 
 
 async def test_a_restart_neither_confirms_a_step_nor_forgets_it(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_a_start_before_its_own_journal_is_a_step_back(tmp_path: Path) -> 
         assert answer.code == Code.JOURNAL_READ_ONLY
         live = one.digests()
     assert replayed(tmp_path) == live
-    assert names(tmp_path)[-3:] == ["EngineStarted", "ClockStepped", "AnomalyRecorded"]
+    assert names(tmp_path)[-3:] == ["EngineStarted", "ClockSampled", "AnomalyRecorded"]
 
 
 async def test_ids_of_right_clocks_are_taken_while_ours_is_set_back(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from ledger.domain.book_decide import Checksum
 from ledger.domain.book_view import Mark, best, digest_items, is_locked, last_mark, levels
 from ledger.domain.context import Instrument
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
+from ledger.domain.request_events import SnapshotRequested
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "domain_vectors.json").read_text())
 SPOT, FUTURES, COUNTED, UNNUMBERED = BookSource
 DELTA, SNAPSHOT = ["BookDeltaApplied"], ["BookSnapshotApplied"]
-GAP = [*DELTA, "BOOK_GAP"]
+ASKED = "SnapshotRequested"
+GAP = [*DELTA, "BOOK_GAP", ASKED]
 BIDS, ASKS = [(10000, 5), (9999, 7)], [(10002, 5), (10003, 7)]
 
 
@@ -78,7 +80,8 @@ def test_a_gap_is_recorded_once_and_later_deltas_are_kept() -> None:
 def test_an_anomaly_stands_beside_its_event_and_names_the_book() -> None:
     feed = opened()
     feed.take(delta(102, 102))
-    event, anomaly = feed.journal[1:]
+    event, anomaly, asked = feed.journal[1:]
+    assert asked == SnapshotRequested("BTCUSDT", "BINANCE", "feed", 100, 2)
     assert (event.last_update, anomaly.ref_seq, anomaly.symbol) == (102, 2, "BTCUSDT")
     assert anomaly.severity is SEVERITY[Anomaly.BOOK_GAP]
     assert anomaly.detail == "BINANCE/BTCUSDT: update 102..102 after 100 leaves a hole"
@@ -98,9 +101,9 @@ def test_a_snapshot_bridges_the_deltas_that_came_before_it() -> None:
 
 def test_a_snapshot_that_does_not_reach_the_kept_deltas_leaves_the_book_stale() -> None:
     feed = Feed(delta(200, 203), delta(204, 205))
-    assert feed.take(snapshot(150, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_GAP"]
+    assert feed.take(snapshot(150, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_GAP", ASKED]
     assert feed.live.status is BookStatus.STALE
-    assert feed.take(snapshot(160, BIDS, ASKS)) == SNAPSHOT
+    assert feed.take(snapshot(160, BIDS, ASKS)) == [*SNAPSHOT, ASKED]
     assert feed.live.status is BookStatus.STALE
     assert feed.take(snapshot(202, BIDS, ASKS)) == SNAPSHOT
     assert (feed.live.status, feed.live.last_update) == (BookStatus.LIVE, 205)
@@ -108,7 +111,7 @@ def test_a_snapshot_that_does_not_reach_the_kept_deltas_leaves_the_book_stale() 
 
 def test_a_hole_among_the_kept_deltas_keeps_what_lies_beyond_it() -> None:
     feed = Feed(delta(100, 101, [(10000, 1)]), delta(103, 103, [(10000, 3)]))
-    assert feed.take(snapshot(100, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_GAP"]
+    assert feed.take(snapshot(100, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_GAP", ASKED]
     assert (feed.live.last_update, list(feed.live.buffer)) == (101, [103])
     feed.take(snapshot(102, BIDS, ASKS))
     assert (feed.live.status, best(feed.live)[0]) == (BookStatus.LIVE, (10000, 3))
@@ -138,7 +141,7 @@ def test_removing_a_level_that_is_not_there_is_normal() -> None:
 
 def test_a_negative_size_sets_the_delta_aside_and_the_book_stale() -> None:
     feed = opened()
-    assert feed.take(delta(101, 101, [(10001, 3), (9999, -1)])) == [*DELTA, "BOOK_NEGATIVE_SIZE"]
+    assert feed.take(delta(101, 101, [(10001, 3), (9999, -1)])) == [*DELTA, "BOOK_NEGATIVE_SIZE", ASKED]
     assert feed.live.status is BookStatus.STALE
     assert levels(feed.live, 5) == (tuple(BIDS), tuple(ASKS))
     assert feed.take(delta(101, 101, [(10001, 3), (9999, -1)])) == ["-"]
@@ -151,7 +154,7 @@ def test_a_negative_size_sets_the_delta_aside_and_the_book_stale() -> None:
 
 def test_a_snapshot_with_a_negative_size_is_set_aside() -> None:
     feed = opened()
-    assert feed.take(snapshot(200, [(1, -1)])) == [*SNAPSHOT, "BOOK_NEGATIVE_SIZE"]
+    assert feed.take(snapshot(200, [(1, -1)])) == [*SNAPSHOT, "BOOK_NEGATIVE_SIZE", ASKED]
     assert (feed.live.status, feed.live.last_update) == (BookStatus.STALE, 100)
     assert levels(feed.live, 5) == (tuple(BIDS), tuple(ASKS))
 
@@ -178,8 +181,8 @@ def test_a_crossed_book_is_recorded_once_and_goes_on_without_a_mark() -> None:
 def test_a_book_crossed_for_too_long_is_stale_until_a_snapshot() -> None:
     feed = opened(crossed_max_ns=1999)
     assert feed.take(delta(101, 101, [(10003, 1)])) == [*DELTA, "BOOK_CROSSED"]
-    assert feed.take(delta(102, 102, [(10004, 1)])) == [*DELTA, "BOOK_CROSSED"]
-    assert feed.journal[-2].fault is BookFault.CROSSED
+    assert feed.take(delta(102, 102, [(10004, 1)])) == [*DELTA, "BOOK_CROSSED", ASKED]
+    assert feed.journal[-3].fault is BookFault.CROSSED
     assert (feed.live.status, feed.live.last_update, mark(feed.live)) == (BookStatus.STALE, 101, None)
     assert feed.take(delta(103, 103, [(10004, 2)])) == DELTA
     assert feed.take(snapshot(102, BIDS, ASKS)) == [*SNAPSHOT, "BOOK_CROSSED"]
@@ -256,10 +259,10 @@ def test_a_checksum_that_differs_makes_the_book_stale() -> None:
 
     feed = opened(checksums={"BINANCE": Checksum(2, best_sizes)})
     assert feed.take(delta(101, 101, [(10001, 8)], [(10002, 0)], checksum=807)) == DELTA
-    assert feed.take(delta(102, 102, [(10001, 9)], checksum=1)) == [*DELTA, "BOOK_CHECKSUM"]
+    assert feed.take(delta(102, 102, [(10001, 9)], checksum=1)) == [*DELTA, "BOOK_CHECKSUM", ASKED]
     assert feed.live.status is BookStatus.STALE
     assert best(feed.live)[0] == (10001, 8)
-    assert feed.take(snapshot(101, BIDS, ASKS, checksum=1)) == [*SNAPSHOT, "BOOK_CHECKSUM"]
+    assert feed.take(snapshot(101, BIDS, ASKS, checksum=1)) == [*SNAPSHOT, "BOOK_CHECKSUM", ASKED]
     assert feed.live.status is BookStatus.STALE
     assert feed.take(snapshot(101, BIDS, ASKS, checksum=505)) == SNAPSHOT
     assert (feed.live.status, best(feed.live)[0]) == (BookStatus.LIVE, (10001, 9))
@@ -349,8 +352,9 @@ def test_a_book_vector_holds(case: dict) -> None:
         level = [(step["px"], step["qty"])] if "px" in step else []
         sides = {"bids": level} if step.get("side") == "bid" else {"asks": level}
         got = feed.take(delta(step["U"], step["u"], **sides))
-        anomaly = step.get("anomaly") or {"gap": "BOOK_GAP"}.get(step["do"])
+        anomaly = step.get("anomaly")
         wanted = ["-"] if step["do"] in ("drop", "duplicate") else [*DELTA, *([anomaly] if anomaly else [])]
+        wanted = GAP if step["do"] == "gap" else wanted
         assert got == wanted
     assert feed.live.status.name == case["state_after"].split(",")[0]
     assert ("withheld" in case["state_after"]) == (mark(feed.live) is None and "LIVE" in case["state_after"])

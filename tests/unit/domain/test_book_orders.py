@@ -12,6 +12,7 @@ from ledger.domain.facts import BookOrder, BookSnapshot
 
 ADDED, REDUCED, EXECUTED, DELETED = OrderAction
 EVENT = ["BookOrderApplied"]
+ASKED = "SnapshotRequested"
 BIDS, ASKS = [(10000, 5)], [(10002, 5)]
 
 
@@ -48,7 +49,7 @@ def test_an_old_or_repeated_message_about_an_order_is_nothing() -> None:
 
 def test_a_hole_in_the_numbers_makes_the_book_stale_until_a_snapshot_that_contains_it() -> None:
     feed = opened()
-    assert feed.take(said(102, ADDED, "a", Side.BUY, 9999, 7)) == [*EVENT, "BOOK_GAP"]
+    assert feed.take(said(102, ADDED, "a", Side.BUY, 9999, 7)) == [*EVENT, "BOOK_GAP", ASKED]
     assert (feed.live.status, mark(feed.live)) == (BookStatus.STALE, None)
     assert feed.take(said(103, ADDED, "b", Side.BUY, 9999, 7)) == EVENT
     assert feed.take(said(103, ADDED, "b", Side.BUY, 9999, 7)) == ["-"]
@@ -69,8 +70,8 @@ def test_what_cannot_happen_to_an_order_is_set_aside_and_the_book_is_stale(
 ) -> None:
     feed = opened()
     feed.take(said(101, ADDED, "a", Side.BUY, 10001, 7))
-    assert feed.take(said(102, action, ref, Side.BUY, 10001, qty)) == [*EVENT, kind]
-    assert feed.journal[-2].fault is fault
+    assert feed.take(said(102, action, ref, Side.BUY, 10001, qty)) == [*EVENT, kind, ASKED]
+    assert feed.journal[-3].fault is fault
     assert feed.live.status is BookStatus.STALE
     assert best(feed.live)[0] == (10001, 7)
 
@@ -91,7 +92,7 @@ def test_an_order_that_crosses_is_recorded_once_and_never_outside_continuous_tra
 def test_a_book_crossed_for_too_long_by_orders_is_stale_unless_one_is_taken_away() -> None:
     feed = opened(crossed_max_ns=1999)
     feed.take(said(101, ADDED, "a", Side.BUY, 10003, 7))
-    assert feed.take(said(102, ADDED, "b", Side.BUY, 9999, 7)) == [*EVENT, "BOOK_CROSSED"]
+    assert feed.take(said(102, ADDED, "b", Side.BUY, 9999, 7)) == [*EVENT, "BOOK_CROSSED", ASKED]
     assert feed.live.status is BookStatus.STALE
     feed = opened(crossed_max_ns=1999)
     feed.take(said(101, ADDED, "a", Side.BUY, 10003, 7))

@@ -23,4 +23,4 @@ def test_every_operators_command_has_its_event_and_its_turn() -> None:
 
 def test_what_no_command_makes_is_concluded_by_the_engine() -> None:
     concluded = {kind.__name__ for kind in OPERATOR_EVENTS} - {kind.__name__ for kind in OPERATOR_COMMAND_OF}
-    assert concluded == {"TimerFired", "OrderUnconfirmed", "ClockStepped"}
+    assert concluded == {"TimerFired", "OrderUnconfirmed", "ClockSampled"}

@@ -140,7 +140,7 @@ def test_after_a_wrong_checksum_the_book_is_stale_until_the_next_snapshot(tmp_pa
     facts = read(given.write(tmp_path / "a", [*messages, *given.sound(pair)]))
     book = Feed(checksums=CHECKSUMS)
     seen = [(book.take(fact), book.live.status) for fact in facts]
-    assert seen[2] == (["BookDeltaApplied", "BOOK_CHECKSUM"], BookStatus.STALE)
+    assert seen[2] == (["BookDeltaApplied", "BOOK_CHECKSUM", "SnapshotRequested"], BookStatus.STALE)
     assert {status for _, status in seen[2:6]} == {BookStatus.STALE}
     assert {status for _, status in seen[6:]} == {BookStatus.LIVE}
     assert best(book.live)[1] == (99_520, 1_200_000_000)

@@ -26,6 +26,7 @@ class Shelf:
         self.defined: list[dict[str, Any]] = []
         self.sent: list[Any] = []
         self.sent_at: list[float] = []
+        self.asking: list[dict[str, Any]] = []
 
     async def sources(self, source: str) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["source"] == source]
@@ -35,6 +36,9 @@ class Shelf:
 
     async def define(self, terms: dict[str, Any]) -> None:
         self.defined.append(terms)
+
+    async def requested(self) -> list[dict[str, Any]]:
+        return self.asking
 
     async def send(self, facts: Sequence[Any]) -> None:
         await trio.lowlevel.checkpoint()

@@ -275,6 +275,16 @@ class Book(msgspec.Struct, frozen=True):
             outcome=True,
         ),
     ] = 1000
+    mark_spread_max_bp: Annotated[
+        int,
+        acts(
+            "A book with a wider spread gives no mark: its last trade, then the settlement price stand in; 0 is no cap.",
+            "1/10000 of the mid",
+            least=0,
+            most=20_000,
+            outcome=True,
+        ),
+    ] = 1000
     deltas_buffered_max: Annotated[
         int,
         planned(

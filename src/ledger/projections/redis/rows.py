@@ -14,8 +14,9 @@ import msgspec
 
 from ledger.config import Settings
 from ledger.domain import book_view
-from ledger.domain.book import Book, mark
+from ledger.domain.book import Book
 from ledger.domain.context import Instrument
+from ledger.domain.mark_policy import caps_of, mid_of
 from ledger.domain.position import PositionState
 from ledger.domain.sessions import Session
 from ledger.domain.values import format_decimal
@@ -79,7 +80,7 @@ class RowMaker:
         for side, levels in (("bid", bids), ("ask", asks)):
             text = " ".join(f"{format_decimal(px, ps)}:{format_decimal(qty, qs)}" for px, qty in levels)
             yield Row(LEVELS, (self._book_key(book, instrument, side),), book.version, (text,))
-        twice = mark(book)
+        twice = mid_of(book, caps_of(fold.started, 0).spread_max_bp)
         values = (
             book.symbol,
             book.exchange,
