@@ -241,6 +241,7 @@ async def running(
     new_id: Ids | None = None,
     publisher: Published | None = None,
     reserve: Reserve | None = None,
+    steady: Callable[[], int] | None = None,
 ) -> AsyncIterator[Running]:
     """An engine on the journal in `directory`; stopped cleanly at the end unless it was crashed or failed."""
     clock = clock or Clock()
@@ -251,7 +252,16 @@ async def running(
         return held
 
     data = create_or_open(directory, partitions=1, command="test")
-    engine = Engine(data, 0, settings, publisher=publisher, clock=clock, commit_of=commit_of, reserve=reserve)
+    engine = Engine(
+        data,
+        0,
+        settings,
+        publisher=publisher,
+        clock=clock,
+        commit_of=commit_of,
+        reserve=reserve,
+        steady=steady,
+    )
     engine.open(trio.lowlevel.current_trio_token())
     one = Running(engine, commits, clock, new_id or Ids())
     heads = None
