@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
@@ -45,7 +45,8 @@ from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
-from ledger.fold import OrderKey, fills_of_position
+from ledger.engine.unnamed import symbol_of_order
+from ledger.fold import OrderKey, fills_of_position, instrument_terms
 from ledger.wire import Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class FactTurns:
         numbered = self.reports.judge(fact)
         if numbered is None and type(fact) is not ReportFill:
             return partition.fact_committed(fact, journal, repeated=True)
-        events = self.decide_report(fact)
+        events = self.decide_report(fact) if fact.symbol else self._decide_unnamed(fact)
         if numbered is None and not any(type(event) is OrderFilled for event in events):
             events = []  # the same fill again, or one that was judged before
         elif numbered is None:  # the number was taken, by another fill: never lose one
@@ -147,6 +148,12 @@ class FactTurns:
         if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
         return self._with_positions(events)
+
+    def _decide_unnamed(self, fact: Any) -> list[Any]:
+        symbol, why = symbol_of_order(self._partition.trading, fact)
+        if not symbol:
+            return self._suspend(fact, why, encode_message(fact))
+        return self.decide_report(replace(fact, symbol=symbol))
 
     def _find_fills(self, fact: Any, state: OrderState | None) -> fills.Fills:
         get = self._partition.trading.fills.get
@@ -307,7 +314,10 @@ class FactTurns:
 
     def undefined(self, message: TextMessage) -> Any:
         """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
-        return self._keep(message, not_defined(message.text.symbol))
+        text = message.text
+        if not text.symbol and message.kind not in MARKET_DATA:
+            return self._keep(message, symbol_of_order(self._partition.trading, text)[1])
+        return self._keep(message, not_defined(text.symbol))
 
     def _keep(self, message: TextMessage, reason: str) -> Any:
         partition, text = self._partition, message.text
@@ -387,8 +397,3 @@ def _size_of(fact: Any) -> int:
 
 def _effective(fill: Any, recorded_at_ns: int) -> position.EffectiveFill:
     return position.EffectiveFill(fill.side, fill.qty, fill.px, fill.fee, fill.fee_ccy, recorded_at_ns)
-
-
-def instrument_terms(instrument: Instrument) -> tuple[Any, ...]:
-    """The fields of the InstrumentDefined that made it, without whose command that was."""
-    return astuple(instrument)[:-1]
