@@ -26,8 +26,7 @@ def as_text(fact: Any) -> Any:
         '"client_order_id":"%s","request_id":"x","reason_code":"TOO_LATE"}'
     )
     text = fields % (fact.source, fact.source_seq, fact.exchange, fact.client_order_id)
-    (message,) = decode_batch(text.encode(), "reports", batch_max=1)
-    return message
+    return decode_batch(text.encode(), "reports", batch_max=1).inputs[0]
 
 
 async def given(one: Running, *symbols: str) -> None:
