@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,17 +134,15 @@ def test_a_sentence_has_its_level(sentence: str, level: str) -> None:
     assert level_of(sentence) == level
 
 
-def test_resume_answers_for_a_stopped_ledger_and_refuses_one_that_runs(
-    ledger: Child, typed: Any, spawned: Callable[..., subprocess.Popen[str]]
+def test_resume_answers_for_a_stopped_ledger_and_needs_room_for_its_reserve(
+    ledger: Child, typed: Any
 ) -> None:
-    code, _, err = typed("resume", "--data", ledger.data)
-    assert code == 2
-    assert "stop it first" in err
     assert ledger.stop() == 0
-    row = typed.json("resume", "--data", ledger.data)
-    assert row["places"][0] == "trading/0:1"
+    row = typed.json("resume", "--data", ledger.data, "--reason", "looked at")
+    assert row["places"] == ["trading/0:3"]
     assert (ledger.data / "reserve").stat().st_size == row["reserve_bytes"]
-    code, _, err = typed("resume", "--data", ledger.data, "--set", f"journal.reserve_bytes={1 << 60}")
+    lacking = ("--set", f"journal.reserve_bytes={1 << 60}")
+    code, _, err = typed("resume", "--data", ledger.data, "--reason", "again", *lacking)
     assert code == 3
     assert "free some" in err
 

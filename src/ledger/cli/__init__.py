@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "anomalies": "close a case, once it is dealt with",
     "entity": "release what a fault has set aside",
     "confirm": "say that what a restart recovered is right, so that new orders may come",
-    "resume": "make a ledger that stopped for want of a disk ready for its next start",
+    "resume": "let a ledger go on that stopped, or that takes no new orders since its clock stepped",
     "why": "the records that made an order or a position what it is",
     "status": "one line and an exit code: ready, or why not",
     "show": "head, orders, fills, positions, book and everything else that can be asked",

@@ -18,18 +18,7 @@ from ledger.cli.exits import GOOD, REFUSED, refused
 from ledger.cli.mass_cancelling import followed, told
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, Where, where
 from ledger.cli.output import print_json
-from ledger.cli.scopes import (
-    Account,
-    All,
-    Exchange,
-    Session,
-    Strategy,
-    Trader,
-    operator,
-    reason_for,
-    scope_of,
-    scope_words,
-)
+from ledger.cli.scopes import NO_SCOPE, ScopeOptions, operator, reason_for, scope_words
 from ledger.cli.talk import Talk
 from ledger.errors import Rejected
 
@@ -42,14 +31,8 @@ CLAIM_MAX: Final = 256
 @app.default
 def cancel(
     *orders: str,
-    symbol: Annotated[str, Parameter(help="Of the client_order_ids; or only this symbol.")] = "",
     open: Annotated[bool, Parameter(help="Every open order that the filters leave.", negative=())] = False,  # noqa: A002
-    strategy: Strategy = "",
-    everything: All = False,
-    account: Account = "",
-    exchange: Exchange = "",
-    trader: Trader = "",
-    session: Session = "",
+    about: ScopeOptions = NO_SCOPE,
     reason: Reason = "",
     as_json: Json = False,
     connect: Connect = "",
@@ -62,15 +45,15 @@ def cancel(
     A scope is --all, --account, --strategy, --symbol, --exchange, --trader or --session. --open with --strategy
     or --symbol asks order by order instead. Exit 2 if the ledger refused one; the others are asked for all the same.
     """
-    rest = {"account": account, "exchange": exchange, "trader": trader, "session": session}
-    if (orders or open) and (everything or any(rest.values())):
+    strategy, symbol = about.strategy, about.symbol
+    if (orders or open) and (about.everything or about.named.keys() - {"STRATEGY", "SYMBOL"}):
         return refused("name the orders, or a scope, not both", "`ledger cancel --help` shows both")
     if orders and open:
         return refused("name the orders, or give --open (with --strategy or --symbol to narrow it)")
     if not orders and not open:
-        if not (everything or strategy or symbol or any(rest.values())):
+        if not (about.everything or about.named):
             return refused("name the orders, or a scope such as --all or --strategy", "or give --open")
-        scope, name = scope_of(everything=everything, strategy=strategy, symbol=symbol, **rest)
+        scope, name = about.one()
         place = where(connect, data, config, sets)
         return _mass_cancel(place, scope, name, reason_for("a cancel", reason), as_json=as_json)
     reason = reason or _asked()

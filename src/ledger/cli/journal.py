@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
-from ledger.cli.journal_events import Chosen, event_rows
+from ledger.cli.event_filters import EVERY_EVENT, EventFilters
+from ledger.cli.journal_events import event_rows
 from ledger.cli.journal_files import copy_and_verify, drop_before, segment_rows
 from ledger.cli.options import ConfigFile, Data, Json, Sets, data_directory
 from ledger.cli.output import coloured, print_csv, print_json, table, utc
@@ -31,17 +32,6 @@ SEGMENT_COLUMNS: Final = (
     "chain",
 )
 EVENT_COLUMNS: Final = ("place", "recorded_at_ns", "epoch", "type", "symbol", "event")
-From = Annotated[
-    str, Parameter(name="--from", help="A place, such as trading/0:123: this event and later ones.")
-]
-To = Annotated[str, Parameter(name="--to", help="A place: up to this event.")]
-Journal = Annotated[str, Parameter(name="--journal", help="trading or market; both by default.")]
-Types = Annotated[
-    list[str] | None, Parameter(name="--type", help="Only events of this type; may be repeated.", negative=())
-]
-Symbol = Annotated[str, Parameter(name="--symbol", help="Only events of this symbol.")]
-Strategy = Annotated[str, Parameter(name="--strategy", help="Only events of this strategy.")]
-Text = Annotated[str, Parameter(name="--text", help="Only events with this text anywhere in them.")]
 Csv = Annotated[bool, Parameter(name="--csv", help="Print CSV.", negative=())]
 
 
@@ -60,19 +50,13 @@ def ls(*, config: ConfigFile = None, data: Data = None, sets: Sets = None, as_js
 @app.command
 def cat(
     *,
-    from_: From = "",
-    to: To = "",
-    journal: Journal = "",
-    types: Types = None,
-    symbol: Symbol = "",
-    strategy: Strategy = "",
-    text: Text = "",
+    which: EventFilters = EVERY_EVENT,
     config: ConfigFile = None,
     data: Data = None,
     sets: Sets = None,
 ) -> int:
     """Print events as lines for people: place, time, type, fields as decimal text. Verified while they are read."""
-    chosen = _chosen(from_, to, journal, types, symbol, strategy, text)
+    chosen = which.chosen()
     for row in event_rows(data_directory(data, config, sets), chosen):
         fields = " ".join(f"{name}={_flat(value)}" for name, value in row["event"].items())
         print(f"{row['place']}  {utc(row['recorded_at_ns'])}  {row['type']}  {fields}")
@@ -82,13 +66,7 @@ def cat(
 @app.command
 def export(
     *,
-    from_: From = "",
-    to: To = "",
-    journal: Journal = "",
-    types: Types = None,
-    symbol: Symbol = "",
-    strategy: Strategy = "",
-    text: Text = "",
+    which: EventFilters = EVERY_EVENT,
     config: ConfigFile = None,
     data: Data = None,
     sets: Sets = None,
@@ -98,7 +76,7 @@ def export(
     """Print events for programs: one JSON object a line, or CSV with the fields as JSON in the last column."""
     if as_json and as_csv:
         raise Rejected("--json and --csv are both given", "name one")
-    chosen = _chosen(from_, to, journal, types, symbol, strategy, text)
+    chosen = which.chosen()
     rows = event_rows(data_directory(data, config, sets), chosen)
     if as_csv:
         print_csv(rows, EVENT_COLUMNS)
@@ -161,20 +139,6 @@ def drop(
         f" at {row['base']}, digest {row['digest']}"
     )
     return 0
-
-
-def _chosen(
-    from_: str, to: str, journal: str, types: list[str] | None, symbol: str, strategy: str, text: str
-) -> Chosen:
-    if journal not in ("", "trading", "market"):
-        raise Rejected(f"--journal {journal!r} is neither trading nor market")
-    ends: list[tuple[str, int, int] | None] = []
-    for option, place in (("--from", from_), ("--to", to)):
-        try:
-            ends.append(parse_place(place) if place else None)
-        except ValueError as error:
-            raise Rejected(f"{option} {error}") from None
-    return Chosen(ends[0], ends[1], journal, frozenset(types or ()), symbol, strategy, text)
 
 
 def _flat(value: Any) -> str:

@@ -11,19 +11,7 @@ from ledger.cli.exits import GOOD, REFUSED, refused
 from ledger.cli.mass_cancelling import followed, told
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, where
 from ledger.cli.output import coloured, print_json, table
-from ledger.cli.scopes import (
-    Account,
-    All,
-    Exchange,
-    Session,
-    Strategy,
-    Symbol,
-    Trader,
-    operator,
-    reason_for,
-    scope_of,
-    scope_words,
-)
+from ledger.cli.scopes import NO_SCOPE, ScopeOptions, operator, reason_for, scope_words
 from ledger.cli.talk import Talk
 
 app = App(name="ledger kill", help="Engage and release the kill switch.", version_flags=[])
@@ -35,13 +23,7 @@ STATES: Final = ("scope", "name", "state", "actor", "reason")
 @app.command
 def engage(
     *,
-    everything: All = False,
-    account: Account = "",
-    strategy: Strategy = "",
-    symbol: Symbol = "",
-    exchange: Exchange = "",
-    trader: Trader = "",
-    session: Session = "",
+    about: ScopeOptions = NO_SCOPE,
     reason: Reason = "",
     as_json: Json = False,
     connect: Connect = "",
@@ -50,15 +32,7 @@ def engage(
     sets: Sets = None,
 ) -> int:
     """Refuse new orders of a scope from now on, and cancel its open ones."""
-    scope, name = scope_of(
-        everything=everything,
-        account=account,
-        strategy=strategy,
-        symbol=symbol,
-        exchange=exchange,
-        trader=trader,
-        session=session,
-    )
+    scope, name = about.one()
     reason = reason_for("the kill switch", reason)
     engagement = str(uuid_utils.uuid7())
     command = {"type": "EngageKillSwitch", "command_id": engagement, "scope": scope, "name": name}

@@ -10,16 +10,7 @@ from cyclopts import App, Parameter
 from ledger.cli.exits import GOOD, REFUSED, refused
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, where
 from ledger.cli.output import coloured, print_json, table
-from ledger.cli.scopes import (
-    Account,
-    All,
-    Strategy,
-    Symbol,
-    operator,
-    reason_for,
-    scope_of,
-    scope_words,
-)
+from ledger.cli.scopes import NO_SCOPE, ScopeOptions, operator, reason_for, scope_words
 from ledger.cli.talk import Talk
 from ledger.domain.limit import VALUES
 from ledger.errors import Rejected
@@ -35,10 +26,7 @@ Value = Annotated[str, Parameter(negative=())]
 @app.command(name="set")
 def set_(
     *,
-    everything: All = False,
-    account: Account = "",
-    strategy: Strategy = "",
-    symbol: Symbol = "",
+    about: ScopeOptions = NO_SCOPE,
     max_order_qty: Value = "",
     max_order_notional: Value = "",
     px_collar: Value = "",
@@ -56,7 +44,7 @@ def set_(
     sets: Sets = None,
 ) -> int:
     """Change the limits that are given, `none` takes one away; the scope's others stay as they are."""
-    scope, name = scope_of(everything=everything, account=account, strategy=strategy, symbol=symbol)
+    scope, name = about.one()
     texts = (
         max_order_qty,
         max_order_notional,

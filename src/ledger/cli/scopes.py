@@ -4,51 +4,60 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Final, final
 
 from cyclopts import Parameter
 
 from ledger.errors import Rejected
 
-All = Annotated[bool, Parameter(name="--all", help="Every order of the firm.", negative=())]
-Account = Annotated[str, Parameter(name="--account", help="Only this account.")]
-Strategy = Annotated[str, Parameter(name="--strategy", help="Only this strategy; with --symbol: in it.")]
-Symbol = Annotated[str, Parameter(name="--symbol", help="Only this symbol.")]
-Exchange = Annotated[str, Parameter(name="--exchange", help="Only this exchange.")]
-Trader = Annotated[str, Parameter(name="--trader", help="Only orders of this trader_id.")]
-Session = Annotated[str, Parameter(name="--session", help="Only orders of this session.")]
 _CURE: Final = (
     "one of --all, --account, --strategy, --symbol, --exchange, --trader, --session; or strategy and symbol"
 )
 
 
-def scope_of(
-    *,
-    everything: bool = False,
-    account: str = "",
-    strategy: str = "",
-    symbol: str = "",
-    exchange: str = "",
-    trader: str = "",
-    session: str = "",
-) -> tuple[str, str]:
-    """(scope, name) as commands have them; raises Rejected unless exactly one is meant."""
-    given = {
-        "ACCOUNT": account,
-        "STRATEGY": strategy,
-        "SYMBOL": symbol,
-        "EXCHANGE": exchange,
-        "TRADER": trader,
-        "SESSION": session,
-    }
-    named = {scope: name for scope, name in given.items() if name}
-    if everything and not named:
-        return "ALL", ""
-    if not everything and set(named) == {"STRATEGY", "SYMBOL"}:
-        return "STRATEGY_SYMBOL", f"{strategy}/{symbol}"
-    if everything or len(named) != 1:
-        raise Rejected("name one scope" if not named else "more than one scope is named", _CURE)
-    return next(iter(named.items()))
+@final
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ScopeOptions:
+    """The options of every command that is about a scope."""
+
+    everything: Annotated[bool, Parameter(name="--all", help="Every order of the firm.", negative=())] = False
+    account: Annotated[str, Parameter(name="--account", help="Only this account.")] = ""
+    strategy: Annotated[
+        str, Parameter(name="--strategy", help="Only this strategy; with --symbol: in it.")
+    ] = ""
+    symbol: Annotated[str, Parameter(name="--symbol", help="Only this symbol.")] = ""
+    exchange: Annotated[str, Parameter(name="--exchange", help="Only this exchange.")] = ""
+    trader: Annotated[str, Parameter(name="--trader", help="Only orders of this trader_id.")] = ""
+    session: Annotated[str, Parameter(name="--session", help="Only orders of this session.")] = ""
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What was given, by the kind of scope."""
+        given = {
+            "ACCOUNT": self.account,
+            "STRATEGY": self.strategy,
+            "SYMBOL": self.symbol,
+            "EXCHANGE": self.exchange,
+            "TRADER": self.trader,
+            "SESSION": self.session,
+        }
+        return {scope: name for scope, name in given.items() if name}
+
+    def one(self) -> tuple[str, str]:
+        """(scope, name) as commands have them; raises Rejected unless exactly one is meant."""
+        named = self.named
+        if self.everything and not named:
+            return "ALL", ""
+        if not self.everything and set(named) == {"STRATEGY", "SYMBOL"}:
+            return "STRATEGY_SYMBOL", f"{self.strategy}/{self.symbol}"
+        if self.everything or len(named) != 1:
+            raise Rejected("name one scope" if not named else "more than one scope is named", _CURE)
+        return next(iter(named.items()))
+
+
+NO_SCOPE: Final = ScopeOptions()
 
 
 def scope_words(scope: str, name: str) -> str:

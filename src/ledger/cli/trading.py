@@ -10,17 +10,7 @@ from ledger.cli.acting import act, claim, given_reason
 from ledger.cli.exits import GOOD
 from ledger.cli.options import ConfigFile, Connect, Data, Json, Reason, Sets, where
 from ledger.cli.output import coloured, print_json, table
-from ledger.cli.scopes import (
-    Account,
-    All,
-    Exchange,
-    Session,
-    Strategy,
-    Symbol,
-    Trader,
-    scope_of,
-    scope_words,
-)
+from ledger.cli.scopes import NO_SCOPE, ScopeOptions, scope_words
 from ledger.cli.talk import Talk
 
 app = App(name="ledger trading", help="Open, reduce or halt trading of a scope.", version_flags=[])
@@ -42,13 +32,7 @@ def trading(
     state: State,
     /,
     *,
-    everything: All = False,
-    account: Account = "",
-    strategy: Strategy = "",
-    symbol: Symbol = "",
-    exchange: Exchange = "",
-    trader: Trader = "",
-    session: Session = "",
+    about: ScopeOptions = NO_SCOPE,
     reason: Reason = "",
     as_json: Json = False,
     connect: Connect = "",
@@ -61,15 +45,7 @@ def trading(
     if state == "status":
         with Talk(place) as talk:
             return _told(list(talk.rows("trading_states")), as_json=as_json)
-    scope, name = scope_of(
-        everything=everything,
-        account=account,
-        strategy=strategy,
-        symbol=symbol,
-        exchange=exchange,
-        trader=trader,
-        session=session,
-    )
+    scope, name = about.one()
     why = given_reason(reason)
     command = {"type": "SetTradingState", "scope": scope, "name": name, "state": STATES[state], "reason": why}
     did = f"{scope_words(scope, name)} is {STATES[state]}, {EFFECT[state]}, because: {why};"

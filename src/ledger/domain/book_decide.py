@@ -12,10 +12,10 @@ from typing import Any, Final, final
 
 from msgspec import Struct
 
-from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, bridge, continues, is_crossed
 from ledger.domain.book_order_decide import decide_order
-from ledger.domain.book_outcome import TOO_LONG, Decided, ask_for_snapshot, crossed_too_long, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record_cases
+from ledger.domain.book_table import FAULTS, SNAPSHOT_FAULTS, Case
 from ledger.domain.context import Context, Instrument
 from ledger.domain.continuity import precedes
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
@@ -127,7 +127,8 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context, _checksums: C
         )
     ]
     if book is not None and fact.phase is _CONTINUOUS and book.status is _LIVE and is_crossed(book):
-        record(events, Anomaly.BOOK_CROSSED, fact, context, "crossed as continuous trading begins")
+        found = [(Case.TRADING_BEGINS_CROSSED, "crossed as continuous trading begins")]
+        record_cases(events, found, _LIVE, fact, context, book.last_update)
     return events
 
 
@@ -162,17 +163,27 @@ def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Chec
             bad_prices,
         )
     ]
+    found: list[tuple[Case, str]] = []
     if book is not None and book.status is _LIVE:
         if not applies:
-            detail = f"{_numbers(fact)} after {book.last_update} leaves a hole"
-            record(events, Anomaly.BOOK_GAP, fact, context, detail)
+            found.append((Case.GAP, f"{_numbers(fact)} after {book.last_update} leaves a hole"))
         elif not fault and book.phase is _CONTINUOUS and _will_cross(book, fact):
-            record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {_numbers(fact)}")
-    if fault or bad_prices:
-        _record_fault(events, fault, bad_prices, fact, context)
-    if book is not None and book.status is _LIVE and (fault or not applies):
-        ask_for_snapshot(events, fact, context, book.last_update)
+            found.append((Case.CROSSED, f"after {_numbers(fact)}"))
+    if found or fault or bad_prices:
+        found += _faults(FAULTS, fault, bad_prices, fact)
+        _record_found(events, found, book, fact, context)
     return events
+
+
+def _record_found(
+    events: Decided,
+    found: list[tuple[Case, str]],
+    book: Book | None,
+    fact: BookDelta | BookSnapshot,
+    context: Context,
+) -> None:
+    status, last_update = (BookStatus.EMPTY, 0) if book is None else (book.status, book.last_update)
+    record_cases(events, found, status, fact, context, last_update)
 
 
 def _fault_once_applied(
@@ -219,13 +230,10 @@ def _snapshot(book: Book | None, fact: BookSnapshot, context: Context, checksums
         bad_prices,
     )
     events: Decided = [event]
-    stale_at = 0 if book is None else book.last_update
     if not fault:
-        stale_at = _judge_bridge(events, book, event, bids, asks, context)
+        _judge_bridge(events, book, event, bids, asks, fact, context)
     if fault or bad_prices:
-        _record_fault(events, fault, bad_prices, fact, context)
-    if stale_at is not None:
-        ask_for_snapshot(events, fact, context, stale_at)
+        _record_found(events, _faults(SNAPSHOT_FAULTS, fault, bad_prices, fact), book, fact, context)
     return events
 
 
@@ -245,18 +253,17 @@ def _judge_bridge(
     event: BookSnapshotApplied,
     bids: Ladder,
     asks: Ladder,
+    fact: BookSnapshot,
     context: Context,
-) -> int | None:
-    """Add what shows only once the deltas that waited for the snapshot are upon it; uses up `bids` and `asks`.
-
-    The update number up to which the book is right where a hole follows; None where it is LIVE.
-    """
+) -> None:
+    """Add what shows only once the deltas that waited for the snapshot are upon it; uses up `bids` and `asks`."""
     chain, rest = bridge(book.buffer, event) if book is not None else ([], {})
     if rest:
-        if book is not None and book.status is BookStatus.EMPTY:
-            detail = f"snapshot {event.last_update} is not continued by update {next(iter(rest))}"
-            record(events, Anomaly.BOOK_GAP, event, context, detail)
-        return chain[-1].last_update if chain else event.last_update
+        assert book is not None
+        detail = f"snapshot {event.last_update} is not continued by update {next(iter(rest))}"
+        reached = chain[-1].last_update if chain else event.last_update
+        record_cases(events, [(Case.SNAPSHOT_SHORT, detail)], book.status, fact, context, reached)
+        return
     for delta in chain:
         bids.apply(delta.bids)
         asks.apply(delta.asks)
@@ -264,8 +271,8 @@ def _judge_bridge(
     phase = _CONTINUOUS if book is None else book.phase
     bid, ask = bids.best, asks.best
     if phase is _CONTINUOUS and not was_crossed and bid is not None and ask is not None and bid > ask:
-        record(events, Anomaly.BOOK_CROSSED, event, context, f"after snapshot {event.last_update}")
-    return None
+        found = [(Case.CROSSED, f"after snapshot {event.last_update}")]
+        record_cases(events, found, _LIVE, fact, context, 0)
 
 
 def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple[int, ...]]:
@@ -327,23 +334,22 @@ def _compare(
     return BookFault.NONE if same else BookFault.CHECKSUM
 
 
-def _record_fault(
-    events: Decided,
+def _faults(
+    cases: Mapping[BookFault, Case],
     fault: BookFault,
     bad_prices: tuple[int, ...],
     fact: BookDelta | BookSnapshot,
-    context: Context,
-) -> None:
-    if fault is BookFault.NEGATIVE_SIZE:
-        record(events, Anomaly.BOOK_NEGATIVE_SIZE, fact, context, f"{_numbers(fact)} is set aside")
-    elif fault is BookFault.CHECKSUM:
-        record(
-            events, Anomaly.BOOK_CHECKSUM, fact, context, f"{_numbers(fact)}: the venue says {fact.checksum}"
-        )
-    elif fault is BookFault.CROSSED:
-        record(events, Anomaly.BOOK_CROSSED, fact, context, f"{_numbers(fact)}: {TOO_LONG}")
+) -> list[tuple[Case, str]]:
+    found = [(cases[fault], _said_of(fault, fact))] if fault else []
     if bad_prices:
-        record(events, Anomaly.BOOK_BAD_PRICE, fact, context, f"{_numbers(fact)}: px {bad_prices[0]}")
+        found.append((Case.BAD_PRICE, f"{_numbers(fact)}: px {bad_prices[0]}"))
+    return found
+
+
+def _said_of(fault: BookFault, fact: BookDelta | BookSnapshot) -> str:
+    if fault is BookFault.CHECKSUM:
+        return f"{_numbers(fact)}: the venue says {fact.checksum}"
+    return f"{_numbers(fact)}: {TOO_LONG}" if fault is BookFault.CROSSED else f"{_numbers(fact)} is set aside"
 
 
 def _numbers(fact: BookDelta | BookSnapshot) -> str:

@@ -6,23 +6,14 @@ levels would be wrong from there on. Looks only, changes nothing.
 
 from __future__ import annotations
 
-from typing import Final
-
-from ledger.domain.anomalies import Anomaly
 from ledger.domain.book import Book, continues_with, is_crossed
-from ledger.domain.book_outcome import TOO_LONG, Decided, ask_for_snapshot, crossed_too_long, record
+from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record_cases
+from ledger.domain.book_table import FAULTS, Case
 from ledger.domain.context import Context
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.events import BookOrderApplied
 from ledger.domain.facts import BookOrder
 from ledger.domain.resting import Resting
-
-_ANOMALY: Final = {
-    BookFault.NEGATIVE_SIZE: Anomaly.BOOK_NEGATIVE_SIZE,
-    BookFault.ORDER_UNDERFLOW: Anomaly.BOOK_ORDER_UNDERFLOW,
-    BookFault.UNKNOWN_ORDER: Anomaly.BOOK_UNKNOWN_ORDER,
-    BookFault.CROSSED: Anomaly.BOOK_CROSSED,
-}
 
 
 def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decided:
@@ -53,17 +44,19 @@ def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decide
         )
     ]
     what = f"update {fact.update}, {fact.action.name} {fact.qty} of order {fact.order_ref} at px {fact.px}"
+    found: list[tuple[Case, str]] = []
     if live and not applies and book is not None:
-        record(events, Anomaly.BOOK_GAP, fact, context, f"{what} after {book.last_update} leaves a hole")
+        found.append((Case.GAP, f"{what} after {book.last_update} leaves a hole"))
     if fault:
         why = TOO_LONG if fault is BookFault.CROSSED else "is set aside"
-        record(events, _ANOMALY[fault], fact, context, f"{what} {why}")
+        found.append((FAULTS[fault], f"{what} {why}"))
     elif applies and book is not None and _will_cross(book, fact):
-        record(events, Anomaly.BOOK_CROSSED, fact, context, f"after {what}")
+        found.append((Case.CROSSED, f"after {what}"))
     if bad:
-        record(events, Anomaly.BOOK_BAD_PRICE, fact, context, what)
-    if live and book is not None and (fault or not applies):
-        ask_for_snapshot(events, fact, context, book.last_update)
+        found.append((Case.BAD_PRICE, what))
+    if found:
+        status, last_update = (BookStatus.EMPTY, 0) if book is None else (book.status, book.last_update)
+        record_cases(events, found, status, fact, context, last_update)
     return events
 
 

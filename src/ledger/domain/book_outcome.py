@@ -1,15 +1,16 @@
-"""What decide says of a market fact: the events it becomes, each anomaly beside the event that stands first."""
+"""What decide says of a market fact: the events it becomes, and beside them what the table of books says of its cases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.anomalies import SEVERITY
 from ledger.domain.book import Book
+from ledger.domain.book_table import BOOK_TABLE, Case
 from ledger.domain.context import Context
 from ledger.domain.enums import BookSource, BookStatus, TradingPhase
-from ledger.domain.events import AnomalyRecorded, BookEvent, BookSnapshotApplied
+from ledger.domain.events import AnomalyRecorded, BookEvent
 from ledger.domain.facts import MarketData
 from ledger.domain.request_events import SnapshotRequested
 
@@ -17,20 +18,38 @@ Decided = list[BookEvent | AnomalyRecorded]
 TOO_LONG: Final = "crossed for longer than book.crossed_max_ms; the book is stale until a snapshot comes"
 
 
-def record(
-    events: Decided, kind: Anomaly, about: MarketData | BookSnapshotApplied, context: Context, detail: str
+def record_cases(
+    events: Decided,
+    found: Sequence[tuple[Case, str]],
+    status: BookStatus,
+    fact: MarketData,
+    context: Context,
+    last_update: int,
 ) -> None:
-    """Add the anomaly beside the event that stands first."""
-    events.append(
-        AnomalyRecorded(
-            kind.value,
-            SEVERITY[kind],
-            0,
-            about.symbol,
-            context.next_seq,
-            f"{about.exchange}/{about.symbol}: {detail}",
+    """Add what the table says of these cases, each with its detail, in a book of this status.
+
+    The anomalies stand beside the event that stands first; the request for a snapshot, if there is one, stands last.
+    """
+    asks = False
+    for case, detail in found:
+        cell = BOOK_TABLE[case][status]
+        assert cell is not None, f"{case.name} cannot be in a book that is {status.name}"
+        asks = asks or cell.asks
+        if cell.record is not None:
+            events.append(
+                AnomalyRecorded(
+                    cell.record.value,
+                    SEVERITY[cell.record],
+                    0,
+                    fact.symbol,
+                    context.next_seq,
+                    f"{fact.exchange}/{fact.symbol}: {detail}",
+                )
+            )
+    if asks:
+        events.append(
+            SnapshotRequested(fact.symbol, fact.exchange, fact.source, last_update, context.next_seq)
         )
-    )
 
 
 def crossed_too_long(book: Book, context: Context) -> bool:
@@ -41,13 +60,6 @@ def crossed_too_long(book: Book, context: Context) -> bool:
         and context.now_ns - since > context.crossed_max_ns
         and book.phase is TradingPhase.CONTINUOUS
         and book.status is BookStatus.LIVE
-    )
-
-
-def ask_for_snapshot(events: Decided, about: MarketData, context: Context, last_update: int) -> None:
-    """Add the request of a book that is not LIVE after this message; it stands last."""
-    events.append(
-        SnapshotRequested(about.symbol, about.exchange, about.source, last_update, context.next_seq)
     )
 
 

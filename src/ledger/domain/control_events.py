@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ledger.domain.enums import TradingState
 from ledger.domain.scope import Scope
-from ledger.domain.units import Decimal8, Ns, Seq
+from ledger.domain.units import Decimal8, KnownCommandId, Ns, Seq
 
 
 @final
@@ -27,7 +27,7 @@ class RiskLimitSet(Struct, frozen=True, array_like=True, gc=False, tag=30):
     messages_per_second: int | None = None
     mark_age_max_ms: int | None = None
     reason: str = ""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -40,7 +40,7 @@ class KillSwitchEngaged(Struct, frozen=True, array_like=True, gc=False, tag=31):
     scope: Scope
     name: str
     reason: str
-    command_id: bytes
+    command_id: KnownCommandId
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -50,9 +50,9 @@ class KillSwitchEngaged(Struct, frozen=True, array_like=True, gc=False, tag=31):
 class KillSwitchReleased(Struct, frozen=True, array_like=True, gc=False, tag=32):
     """One engagement is over."""
 
-    engagement: bytes
+    engagement: KnownCommandId
     reason: str
-    command_id: bytes
+    command_id: KnownCommandId
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -66,7 +66,7 @@ class TradingStateSet(Struct, frozen=True, array_like=True, gc=False, tag=33):
     state: TradingState
     name: str
     reason: str
-    command_id: bytes
+    command_id: KnownCommandId
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -79,12 +79,12 @@ class MassCancelRequested(Struct, frozen=True, array_like=True, gc=False, tag=34
     scope: Scope
     name: str
     reason: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     """b"" where a kill switch asked for it."""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
-    engagement: bytes = b""
+    engagement: KnownCommandId = b""
     """Of the kill switch that asked for it."""
 
 

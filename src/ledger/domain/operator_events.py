@@ -1,4 +1,4 @@
-"""Events of the back office, of time and of operators. Tags 13, 20-29 and 108 are control, 61 order, 81-83 position."""
+"""Events of the back office, of time and of operators. Tags 13, 14 and 20-29 are control, 61 order, 81-83 position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Final, final
 from msgspec import Meta, Struct
 
 from ledger.domain.enums import AdjustReason, ConflictResolution, SessionEnd, TimerKind
-from ledger.domain.units import Fee, Money, Ns, OrderId, Px, Qty, Seq, SpanNs
+from ledger.domain.units import Fee, KnownCommandId, Money, Ns, OrderId, Px, Qty, Seq, SpanNs
 
 AnyQty = Annotated[int | str, Meta(extra={"unit": "qty"})]
 """A quantity that no command limits: decimal text where it passes 64 bits."""
@@ -35,7 +35,7 @@ class CalendarDefined(Struct, frozen=True, array_like=True, gc=False, tag=20):
     sessions: tuple[tuple[str, int, int], ...]
     """(trade_date, open_ns, close_ns)."""
     source: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -47,7 +47,7 @@ class SessionOpened(Struct, frozen=True, array_like=True, gc=False, tag=21):
 
     session_id: str
     user_id: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -58,7 +58,7 @@ class SessionTouched(Struct, frozen=True, array_like=True, gc=False, tag=22):
     """The session was alive; conflated, so it says no more than that."""
 
     session_id: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -71,7 +71,7 @@ class SessionClosed(Struct, frozen=True, array_like=True, gc=False, tag=23):
     session_id: str
     how: SessionEnd
     reason: str = ""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -124,7 +124,7 @@ class TradingDayRolled(Struct, frozen=True, array_like=True, gc=False, tag=25):
     """Every position of the calendar that is open or changed since its last cut, by strategy and symbol."""
     market_seq: Seq = 0
     """Place in the market journal of the marks that were used."""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -137,7 +137,7 @@ class CaseClosed(Struct, frozen=True, array_like=True, gc=False, tag=26):
     journal: str
     seq: Seq
     reason: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -152,7 +152,7 @@ class EntityReleased(Struct, frozen=True, array_like=True, gc=False, tag=27):
     reason: str
     ref_seq: Seq = 0
     """Of its EntityQuarantined."""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -174,7 +174,7 @@ class ExecConflictResolved(Struct, frozen=True, array_like=True, gc=False, tag=2
     px: Px = 0
     fee: Fee = 0
     fee_ccy: str = ""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -186,14 +186,14 @@ class RecoveryConfirmed(Struct, frozen=True, array_like=True, gc=False, tag=29):
 
     epoch: int
     reason: str
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
 
 
 @final
-class PartitionResumed(Struct, frozen=True, array_like=True, gc=False, tag=108):
+class PartitionResumed(Struct, frozen=True, array_like=True, gc=False, tag=14):
     """An operator let the partition go on after a fail-stop or a full disk, by this start."""
 
     partition: int
@@ -201,7 +201,7 @@ class PartitionResumed(Struct, frozen=True, array_like=True, gc=False, tag=108):
     reason: str
     stopped: str = ""
     """What had stopped it, in the engine's words; "" where it was the last start that ended."""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -237,7 +237,7 @@ class PositionAdjusted(Struct, frozen=True, array_like=True, gc=False, tag=81):
     dcost: Money
     dcash: Money
     ref: str = ""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -258,7 +258,7 @@ class PositionTransferred(Struct, frozen=True, array_like=True, gc=False, tag=82
     to_account: str
     reason: str = ""
     ref: str = ""
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
@@ -271,7 +271,7 @@ class SettlementPriceSet(Struct, frozen=True, array_like=True, gc=False, tag=83)
     symbol: str
     trade_date: str
     px: Px
-    command_id: bytes = b""
+    command_id: KnownCommandId = b""
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""

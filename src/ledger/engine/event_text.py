@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -25,8 +24,6 @@ def shown_event(event: Any, instruments: Mapping[str, Instrument]) -> dict[str, 
     for name in ("command", "raw"):
         if name in out:
             out[name] = _quoted(getattr(event, name), instruments)
-    if len(getattr(event, "command_id", b"")) == 16:
-        out["command_id"] = str(UUID(bytes=event.command_id))
     return out
 
 

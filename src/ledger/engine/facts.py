@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
@@ -46,7 +46,8 @@ from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
-from ledger.fold import OrderKey, fills_of_position
+from ledger.engine.unnamed import symbol_of_order
+from ledger.fold import OrderKey, fills_of_position, instrument_terms
 from ledger.wire import Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class FactTurns:
         symbol = fact.symbol
         instrument = context.instrument = fold.instruments.get(symbol)
         if instrument is None:
+            if not symbol:
+                return self._decide_unnamed(fact, again=again)
             return self._suspend(fact, not_defined(symbol), encode_message(fact))
         if not again and symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
@@ -160,6 +163,13 @@ class FactTurns:
         if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
         return self._with_positions(events)
+
+    def _decide_unnamed(self, fact: Any, *, again: bool) -> list[Any]:
+        """A report without a symbol, as a FIX cancel reject is: of the one order that it can mean."""
+        symbol, why = symbol_of_order(self._partition.trading, fact)
+        if not symbol:
+            return self._suspend(fact, why, encode_message(fact))
+        return self.decide_report(replace(fact, symbol=symbol), again=again)
 
     def _decide_execution(self, fact: Any, state: OrderState | None) -> Any:
         """A bust or correction, or a fill of an order that is not known."""
@@ -321,7 +331,10 @@ class FactTurns:
 
     def undefined(self, message: TextMessage) -> Any:
         """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
-        return self._keep(message, not_defined(message.text.symbol))
+        text = message.text
+        if not text.symbol and message.kind not in MARKET_DATA:
+            return self._keep(message, symbol_of_order(self._partition.trading, text)[1])
+        return self._keep(message, not_defined(text.symbol))
 
     def _keep(self, message: TextMessage, reason: str) -> Any:
         partition, text = self._partition, message.text
@@ -392,8 +405,3 @@ def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[
 
 def _effective(fill: Any, recorded_at_ns: int) -> position.EffectiveFill:
     return position.EffectiveFill(fill.side, fill.qty, fill.px, fill.fee, fill.fee_ccy, recorded_at_ns)
-
-
-def instrument_terms(instrument: Instrument) -> tuple[Any, ...]:
-    """The fields of the InstrumentDefined that made it, without whose command that was."""
-    return astuple(instrument)[:-1]

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final, final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import actors
 from ledger.codec import encode_message
@@ -43,6 +44,7 @@ from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
 from ledger.engine.routing import Routing
 from ledger.engine.timers import TimerDue, TimerTurns
+from ledger.engine.unnamed import symbol_of_order
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
     Committed,
@@ -175,6 +177,9 @@ class Partition:
     def _text(self, message: TextMessage) -> Any:
         kind, text = message.kind, message.text
         self.current = ("input", kind.__name__)
+        if kind in ORDER_REPORTS and not text.symbol:
+            symbol, _ = symbol_of_order(self.trading, text)
+            text = replace(text, symbol=symbol)
         instrument = self._instrument_of(text)
         scales = (instrument.price_scale, instrument.qty_scale) if instrument is not None else NO_SCALES
         is_command = kind in COMMANDS

@@ -20,7 +20,7 @@ from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_k
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
-from ledger.fold.instruments import instrument_of
+from ledger.fold.instruments import instrument_of, instrument_terms
 from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.operations import CLOCK
@@ -57,6 +57,7 @@ __all__ = [
     "fills_of_position",
     "fingerprint",
     "instrument_of",
+    "instrument_terms",
     "is_closed",
     "item_bytes",
     "key_bytes",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec.structs import astuple
+
 from ledger.domain.context import Instrument
 from ledger.domain.events import InstrumentDefined
 
@@ -22,3 +26,8 @@ def instrument_of(event: InstrumentDefined, seq: int) -> Instrument:
         event.calendar,
         seq,
     )
+
+
+def instrument_terms(instrument: Instrument) -> tuple[Any, ...]:
+    """The fields of the InstrumentDefined that made it, without whose command that was."""
+    return astuple(instrument)[:-1]
