@@ -134,7 +134,8 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context, _checksums: C
 def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Checksums) -> Decided:
     applies = False
     if book is not None:
-        if _contains(book, fact):
+        # A later number can only be among those kept: nearly always there are none.
+        if (fact.last_update <= book.last_update or book.buffer) and _contains(book, fact):
             return []
         applies = book.status is _LIVE and continues(book, fact)
     negative, bad_prices = _inspect(fact.bids + fact.asks, context.instrument)
@@ -143,7 +144,7 @@ def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Chec
         fault = BookFault.NEGATIVE_SIZE
     elif applies and fact.checksum is not None and book is not None:
         fault = _compare(book.bids, book.asks, fact, context, checksums)
-    if not fault and applies and book is not None and crossed_too_long(book, context):
+    if applies and not fault and book is not None and book.crossed_since and crossed_too_long(book, context):
         fault = BookFault.CROSSED if _stays_crossed(book, fact) else fault
     events: Decided = [
         BookDeltaApplied(

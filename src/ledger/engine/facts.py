@@ -47,7 +47,7 @@ from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.fold import OrderKey, fills_of_position
-from ledger.wire import Misfit, Refused, TextMessage
+from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -107,7 +107,15 @@ class FactTurns:
             self._queue_behind(journal, events)
         # A hole that is only in doubt is noted beside a fact that says nothing new.
         is_known = type(first) is SourceGapOpened and all([type(it) is SourceGapOpened for it in events])
-        return partition.fact_committed(fact, journal, repeated=is_known)
+        return FactCommitted(
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            "trading",
+            context.partition,
+            journal.next_seq - 1,
+            is_known,
+        )
 
     def _decide_again_numbered(self, fact: ReportFill) -> list[Any]:
         """A fill whose number was taken: nothing if it is known; never lost if it is another one."""
@@ -280,7 +288,9 @@ class FactTurns:
         partition.commit_market(events)
         if type(events[0]) is FactSuspended:
             self._queue_behind(journal, events)
-        return partition.fact_committed(fact, journal, repeated=False)
+        return FactCommitted(
+            fact.source, fact.source_epoch, fact.source_seq, "market", context.partition, journal.next_seq - 1
+        )
 
     def _decide_market(self, fact: Any, instrument: Instrument, before: int = 0) -> list[Any]:
         """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
