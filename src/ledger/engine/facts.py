@@ -88,7 +88,7 @@ class FactTurns:
         if partition.read_only:
             return partition.fact_unavailable(fact)
         journal, context = partition.open_trading, partition.context
-        context.now_ns = journal.now()
+        context.now_ns = journal.now_ns if journal.events else journal.now()
         context.next_seq = journal.next_seq
         numbered = self.reports.judge(fact)
         if numbered is None:
@@ -296,7 +296,7 @@ class FactTurns:
         """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
         partition, context = self._partition, self._partition.context
         journal = partition.open_market
-        context.now_ns = journal.now()
+        context.now_ns = journal.now_ns if journal.events else journal.now()
         if self._copied.get(instrument.symbol) != instrument.version:
             self._copy(instrument)
         context.instrument = instrument
