@@ -136,10 +136,9 @@ class OpenJournal:
         held, seq, size = self.events, self.next_seq, self._bytes
         now = self.now_ns if held else self.now()
         for event in events:
-            kind: type[Any] = type(event)
-            steps[kind](seq, now, event)
+            steps[type(event)](seq, now, event)
             seq += 1
-            extra = _EXTRA_BYTES.get(kind)
+            extra = _EXTRA_BYTES.get(type(event))
             size += EVENT_BYTES if extra is None else EVENT_BYTES + extra(event)
         if not held:
             self._first_seq = self.next_seq
