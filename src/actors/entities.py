@@ -53,11 +53,11 @@ class Store(Generic[K, S]):
 
     def put(self, key: K, state: S) -> None:
         """Make this the state; what was there before comes back if the turn is discarded."""
-        states = self.states
+        states, dirty = self.states, self.dirty
         self._note((self, key, states.get(key)))
         states[key] = state
-        if self.dirty is not None:
-            self.dirty.add(key)
+        if dirty is not None:
+            dirty.add(key)
 
     def touch(self, key: K) -> None:
         """Note that the state under this key was changed in place."""

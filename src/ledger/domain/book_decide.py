@@ -135,14 +135,15 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context, _checksums: C
 def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Checksums) -> Decided:
     applies = False
     if book is not None:
-        if _contains(book, fact):
+        # A later number can only be among those kept: nearly always there are none.
+        if (fact.last_update <= book.last_update or book.buffer) and _contains(book, fact):
             return []
         applies = book.status is _LIVE and continues(book, fact)
     negative, bad_prices = _inspect(fact.bids + fact.asks, context.instrument)
     fault = BookFault.NONE
     if negative:
         fault = BookFault.NEGATIVE_SIZE
-    elif applies and book is not None:
+    elif applies and book is not None and (fact.checksum is not None or book.crossed_since):
         fault = _fault_once_applied(book, fact, context, checksums)
     events: Decided = [
         BookDeltaApplied(

@@ -176,27 +176,7 @@ def evolve(
 ) -> FillState:
     """The execution under `key` after `event`; total and O(1). Call it once for each of `event_keys(event)`."""
     if type(event) is OrderFilled:
-        return FillState(
-            _EFFECTIVE,
-            event.order,
-            event.strategy_id,
-            partition << PARTITION_SHIFT | seq,
-            event.side,
-            event.qty,
-            event.px,
-            event.fee,
-            event.fee_ccy,
-            event.trade_date,
-            event.execution_id,
-            (_side_name(event.side), "", event.qty, event.px, event.fee, event.fee_ccy),
-            "",
-            "",
-            "",
-            False,
-            "",
-            seq,
-            recorded_at_ns,
-        )
+        return filled(event, seq, recorded_at_ns, partition)
     assert type(event) is not OrderFilled
     if key[3:] != (event.trade_date, event.root):
         return _alias(event, seq)
@@ -204,6 +184,31 @@ def evolve(
         return _busted(state, event, seq)
     assert type(event) is FillCorrected
     return _corrected(state, event, seq)
+
+
+def filled(event: OrderFilled, seq: int, recorded_at_ns: int, partition: int) -> FillState:
+    """The execution once its fill has come, whatever waited for it."""
+    return FillState(
+        _EFFECTIVE,
+        event.order,
+        event.strategy_id,
+        partition << PARTITION_SHIFT | seq,
+        event.side,
+        event.qty,
+        event.px,
+        event.fee,
+        event.fee_ccy,
+        event.trade_date,
+        event.execution_id,
+        (_side_name(event.side), "", event.qty, event.px, event.fee, event.fee_ccy),
+        "",
+        "",
+        "",
+        False,
+        "",
+        seq,
+        recorded_at_ns,
+    )
 
 
 def _busted(state: FillState | None, event: FillBusted, seq: int) -> FillState:

@@ -65,7 +65,7 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
                 return Unfit(f"{kind.__name__} with the negative qty {context.qty_text(qty)}")  # type: ignore[reportUnknownArgumentType]
         if cell.record is not None:
             kinds.append(cell.record)
-        event = _MAKERS[kind](state, fact, head_of(state, fact, context), kinds)
+        event = _MAKERS[kind](state, fact, context, kinds)
     beside = None if event is None else 0
     events: list[e.Event] = [] if event is None else [event]
     for anomaly_kind in kinds:
@@ -162,25 +162,41 @@ def _adopted(fact: f.ReportAccepted, context: Context) -> e.OrderAdopted:
     )
 
 
-def _accepted(state: OrderState, fact: f.ReportAccepted, head: Head, kinds: Kinds) -> e.Event | None:
+def _accepted(state: OrderState, fact: f.ReportAccepted, context: Context, kinds: Kinds) -> e.Event | None:
     said, known = fact.venue_order_id, state.venue_order_id
     if said and known and said != known:
         kinds.append(Anomaly.VENUE_ID_CHANGED)
     elif (not said or said == known) and CELLS[f.ReportAccepted][phase(state)].does is _SAME:
         return None
-    return e.OrderAccepted(*head, said, fact.venue_cum)
+    terms = state.terms
+    return e.OrderAccepted(  # written out: nearly every order passes here
+        terms.symbol,
+        terms.client_order_id,
+        terms.strategy_id,
+        terms.exchange,
+        fact.source,
+        fact.source_epoch,
+        fact.source_seq,
+        fact.event_time_ns,
+        context.received_at_ns,
+        context.actor,
+        said,
+        fact.venue_cum,
+    )
 
 
-def _rejected(state: OrderState, fact: f.ReportRejected, head: Head, kinds: Kinds) -> e.Event:
+def _rejected(state: OrderState, fact: f.ReportRejected, context: Context, kinds: Kinds) -> e.Event:
     if state.acked:
         kinds.append(Anomaly.REJECT_WITH_FILLS if state.cum else Anomaly.REJECT_AFTER_ACK)
-    return e.OrderRejected(*head, fact.reason_code, fact.text)
+    return e.OrderRejected(*head_of(state, fact, context), fact.reason_code, fact.text)
 
 
-def _canceled(state: OrderState, fact: f.ReportCanceled, head: Head, kinds: Kinds) -> e.Event:
+def _canceled(state: OrderState, fact: f.ReportCanceled, context: Context, kinds: Kinds) -> e.Event:
     if state.acked and not requests_of_kind(state, _CANCEL) and not _by_its_nature(state, fact.reason):
         kinds.append(Anomaly.UNSOLICITED_CANCEL)
-    return e.OrderCanceled(*head, fact.solicited, fact.request_id, fact.reason, fact.venue_cum)
+    return e.OrderCanceled(
+        *head_of(state, fact, context), fact.solicited, fact.request_id, fact.reason, fact.venue_cum
+    )
 
 
 def _by_its_nature(state: OrderState, reason: CancelReason) -> bool:
@@ -191,26 +207,26 @@ def _by_its_nature(state: OrderState, reason: CancelReason) -> bool:
 
 
 def _cancel_rejected(
-    state: OrderState, fact: f.ReportCancelRejected, head: Head, kinds: Kinds
+    state: OrderState, fact: f.ReportCancelRejected, context: Context, kinds: Kinds
 ) -> e.Event | None:
     if request_of(state, fact.request_id) is None:
         kinds.append(Anomaly.UNKNOWN_REQUEST)
         return None
     if fact.reason_code is CancelRejectReason.TOO_LATE and phase(state) is Phase.LIVE:
         kinds.append(Anomaly.MISSED_FILL_SUSPECTED)
-    return e.CancelRejected(*head, fact.request_id, fact.reason_code, fact.text)
+    return e.CancelRejected(*head_of(state, fact, context), fact.request_id, fact.reason_code, fact.text)
 
 
 def _replace_rejected(
-    state: OrderState, fact: f.ReportReplaceRejected, head: Head, kinds: Kinds
+    state: OrderState, fact: f.ReportReplaceRejected, context: Context, kinds: Kinds
 ) -> e.Event | None:
     if request_of(state, fact.request_id) is None:
         kinds.append(Anomaly.UNKNOWN_REQUEST)
         return None
-    return e.ReplaceRejected(*head, fact.request_id, fact.reason_code, fact.text)
+    return e.ReplaceRejected(*head_of(state, fact, context), fact.request_id, fact.reason_code, fact.text)
 
 
-def _replaced(state: OrderState, fact: f.ReportReplaced, head: Head, kinds: Kinds) -> e.Event:
+def _replaced(state: OrderState, fact: f.ReportReplaced, context: Context, kinds: Kinds) -> e.Event:
     request = _request_meant(state, fact.request_id)
     if request is None:
         kinds.append(Anomaly.UNSOLICITED_REPLACE)
@@ -223,7 +239,7 @@ def _replaced(state: OrderState, fact: f.ReportReplaced, head: Head, kinds: Kind
         kinds.append(Anomaly.REPLACE_BELOW_CUM)
     tif, expire_ts = expiry_after(state, request and request.time_in_force, request and request.expire_ts)
     return e.OrderReplaced(
-        *head,
+        *head_of(state, fact, context),
         request_id or state.client_order_id,
         request_id,
         qty,
@@ -250,15 +266,23 @@ def _px(said: int | None, asked: int | None, was: int | None) -> int | None:
 
 
 def _pending_cancel(
-    state: OrderState, fact: f.ReportPendingCancel, head: Head, kinds: Kinds
+    state: OrderState, fact: f.ReportPendingCancel, context: Context, kinds: Kinds
 ) -> e.Event | None:
-    return None if _in_hand(state, fact.request_id) else e.CancelPending(*head, fact.request_id)
+    return (
+        None
+        if _in_hand(state, fact.request_id)
+        else e.CancelPending(*head_of(state, fact, context), fact.request_id)
+    )
 
 
 def _pending_replace(
-    state: OrderState, fact: f.ReportPendingReplace, head: Head, kinds: Kinds
+    state: OrderState, fact: f.ReportPendingReplace, context: Context, kinds: Kinds
 ) -> e.Event | None:
-    return None if _in_hand(state, fact.request_id) else e.ReplacePending(*head, fact.request_id)
+    return (
+        None
+        if _in_hand(state, fact.request_id)
+        else e.ReplacePending(*head_of(state, fact, context), fact.request_id)
+    )
 
 
 def _in_hand(state: OrderState, request_id: str) -> bool:
@@ -266,42 +290,44 @@ def _in_hand(state: OrderState, request_id: str) -> bool:
     return request is not None and request.state is _PENDING
 
 
-def _expired(state: OrderState, fact: f.ReportExpired, head: Head, kinds: Kinds) -> e.Event:
-    return e.OrderExpired(*head, venue_cum=fact.venue_cum)
+def _expired(state: OrderState, fact: f.ReportExpired, context: Context, kinds: Kinds) -> e.Event:
+    return e.OrderExpired(*head_of(state, fact, context), venue_cum=fact.venue_cum)
 
 
-def _done_for_day(state: OrderState, fact: f.ReportDoneForDay, head: Head, kinds: Kinds) -> e.Event | None:
-    return None if state.dfd else e.OrderDoneForDay(*head)
+def _done_for_day(
+    state: OrderState, fact: f.ReportDoneForDay, context: Context, kinds: Kinds
+) -> e.Event | None:
+    return None if state.dfd else e.OrderDoneForDay(*head_of(state, fact, context))
 
 
-def _restated(state: OrderState, fact: f.ReportRestated, head: Head, kinds: Kinds) -> e.Event | None:
+def _restated(state: OrderState, fact: f.ReportRestated, context: Context, kinds: Kinds) -> e.Event | None:
     qty = fact.qty
     if qty is not None and qty < state.cum:
         kinds.append(Anomaly.REPLACE_BELOW_CUM)
         qty = state.cum
     elif not state.dfd and qty in (None, state.qty) and fact.px in (None, state.px):
         return None
-    return e.OrderRestated(*head, qty, fact.px)
+    return e.OrderRestated(*head_of(state, fact, context), qty, fact.px)
 
 
-def _reduced(state: OrderState, fact: f.ReportReduced, head: Head, kinds: Kinds) -> e.Event | None:
+def _reduced(state: OrderState, fact: f.ReportReduced, context: Context, kinds: Kinds) -> e.Event | None:
     qty = max(fact.qty, state.cum)
-    return None if qty >= state.qty else e.OrderRestated(*head, qty, None, True)
+    return None if qty >= state.qty else e.OrderRestated(*head_of(state, fact, context), qty, None, True)
 
 
-def _suspended(state: OrderState, fact: f.ReportSuspended, head: Head, kinds: Kinds) -> e.Event | None:
-    return None if state.suspended else e.OrderSuspended(*head)
+def _suspended(state: OrderState, fact: f.ReportSuspended, context: Context, kinds: Kinds) -> e.Event | None:
+    return None if state.suspended else e.OrderSuspended(*head_of(state, fact, context))
 
 
-def _resumed(state: OrderState, fact: f.ReportResumed, head: Head, kinds: Kinds) -> e.Event | None:
-    return e.OrderResumed(*head) if state.suspended else None
+def _resumed(state: OrderState, fact: f.ReportResumed, context: Context, kinds: Kinds) -> e.Event | None:
+    return e.OrderResumed(*head_of(state, fact, context)) if state.suspended else None
 
 
-def _triggered(state: OrderState, fact: f.ReportTriggered, head: Head, kinds: Kinds) -> e.Event | None:
-    return None if state.triggered else e.OrderTriggered(*head)
+def _triggered(state: OrderState, fact: f.ReportTriggered, context: Context, kinds: Kinds) -> e.Event | None:
+    return None if state.triggered else e.OrderTriggered(*head_of(state, fact, context))
 
 
-_Maker = Callable[[OrderState, Any, Head, Kinds], e.Event | None]
+_Maker = Callable[[OrderState, Any, Context, Kinds], e.Event | None]
 _MAKERS: Final[dict[type, _Maker]] = {
     f.ReportAccepted: _accepted,
     f.ReportRejected: _rejected,

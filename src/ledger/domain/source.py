@@ -28,11 +28,12 @@ GAPS_MAX: Final = 64
 
 def advanced(state: SourceState | None, source_epoch: int, source_seq: int) -> SourceState:
     """The state after an event of this source's number."""
-    if state is None or source_epoch > state[0]:
+    if state is None:
         return (source_epoch, source_seq, ())
-    if source_epoch == state[0] and source_seq > state[1]:
-        return (source_epoch, source_seq, state[2])
-    return state
+    epoch, high, gaps = state
+    if source_epoch == epoch:
+        return (epoch, source_seq, gaps) if source_seq > high else state
+    return (source_epoch, source_seq, ()) if source_epoch > epoch else state
 
 
 def opened(state: SourceState | None, source_epoch: int, from_seq: int, to_seq: int) -> SourceState:

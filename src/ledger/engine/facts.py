@@ -48,7 +48,7 @@ from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.engine.unnamed import symbol_of_order
 from ledger.fold import OrderKey, fills_of_position, instrument_terms
-from ledger.wire import Misfit, Refused, TextMessage
+from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
     from ledger.engine.partition import Partition
@@ -89,7 +89,7 @@ class FactTurns:
         if partition.read_only:
             return partition.fact_unavailable(fact)
         journal, context = partition.open_trading, partition.context
-        context.now_ns = journal.now()
+        context.now_ns = journal.now_ns if journal.events else journal.now()
         context.next_seq = journal.next_seq
         numbered = self.reports.judge(fact)
         if numbered is None:
@@ -108,7 +108,15 @@ class FactTurns:
             self._queue_behind(journal, events)
         # A hole that is only in doubt is noted beside a fact that says nothing new.
         is_known = type(first) is SourceGapOpened and all([type(it) is SourceGapOpened for it in events])
-        return partition.fact_committed(fact, journal, repeated=is_known)
+        return FactCommitted(
+            fact.source,
+            fact.source_epoch,
+            fact.source_seq,
+            "trading",
+            context.partition,
+            journal.next_seq - 1,
+            is_known,
+        )
 
     def _decide_again_numbered(self, fact: ReportFill) -> list[Any]:
         """A fill whose number was taken: nothing if it is known; never lost if it is another one."""
@@ -290,13 +298,15 @@ class FactTurns:
         partition.commit_market(events)
         if type(events[0]) is FactSuspended:
             self._queue_behind(journal, events)
-        return partition.fact_committed(fact, journal, repeated=False)
+        return FactCommitted(
+            fact.source, fact.source_epoch, fact.source_seq, "market", context.partition, journal.next_seq - 1
+        )
 
     def _decide_market(self, fact: Any, instrument: Instrument, before: int = 0) -> list[Any]:
         """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
         partition, context = self._partition, self._partition.context
         journal = partition.open_market
-        context.now_ns = journal.now()
+        context.now_ns = journal.now_ns if journal.events else journal.now()
         if self._copied.get(instrument.symbol) != instrument.version:
             self._copy(instrument)
         context.instrument = instrument

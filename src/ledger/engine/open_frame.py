@@ -7,7 +7,7 @@ Whatever shows an event to anybody waits at the gate until that event is durable
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, final
 
 from ledger.codec import encode_events, join_events
@@ -29,6 +29,8 @@ ENCODED_EVERY: Final = 400
 sooner."""
 SESSION_BYTES: Final = 30
 Release = Callable[[], None]
+Step = Callable[[int, int, Any], None]
+"""What an event does to a fold: (seq, recorded_at_ns, event)."""
 
 
 def _bytes_of(event: Any) -> int:
@@ -126,19 +128,22 @@ class OpenJournal:
             self.now_ns = max(self.now_ns, self._clock())
         return self.now_ns
 
-    def append(self, events: Sequence[Any]) -> None:
-        """Add a turn's events; they have the seqs from `next_seq` on."""
-        held = self.events
+    def append(self, events: Sequence[Any], steps: Mapping[type, Step]) -> None:
+        """Number a turn's events from `next_seq` on, do the fold's step of each, and add them.
+
+        If a step raises, nothing is added: the turn's owner undoes what the steps before it did.
+        """
+        held, seq, size = self.events, self.next_seq, self._bytes
+        now = self.now_ns if held else self.now()
+        for event in events:
+            steps[type(event)](seq, now, event)
+            seq += 1
+            extra = _EXTRA_BYTES.get(type(event))
+            size += EVENT_BYTES if extra is None else EVENT_BYTES + extra(event)
         if not held:
             self._first_seq = self.next_seq
         held += events
-        count = len(events)
-        self.next_seq += count
-        size = self._bytes + EVENT_BYTES * count
-        for event in events:
-            extra = _EXTRA_BYTES.get(type(event))
-            if extra is not None:
-                size += extra(event)
+        self.next_seq = seq
         self._bytes = size
         if len(held) - self._encoded >= ENCODED_EVERY:
             self._encode()

@@ -370,21 +370,11 @@ class Partition:
 
     def commit_trading(self, events: Sequence[Any]) -> None:
         """Number the events, put what they change, add them to the open frame."""
-        journal, steps = self.open_trading, self.trading.steps
-        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
-        for event in events:
-            steps[type(event)](seq, now, event)
-            seq += 1
-        journal.append(events)
+        self.open_trading.append(events, self.trading.steps)
 
     def commit_market(self, events: Sequence[Any]) -> None:
         """The same in the market journal."""
-        journal, steps = self.open_market, self.market.steps
-        seq, now = journal.next_seq, journal.now_ns if journal.events else journal.now()
-        for event in events:
-            steps[type(event)](seq, now, event)
-            seq += 1
-        journal.append(events)
+        self.open_market.append(events, self.market.steps)
 
     def forget_turn(self) -> None:
         """Drop what the folds keep beside their entities of events that were never journaled."""

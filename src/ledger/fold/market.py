@@ -96,9 +96,11 @@ class MarketFold:
     def _booked(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         key = (event.exchange, event.symbol)
-        book = self.books.get(key)
+        store = self.books
+        book = store.get(key)
         if book is None:
-            self.books.put(key, books.evolve(None, event, seq, now))
+            store.put(key, books.evolve(None, event, seq, now))
         else:
             books.evolve(book, event, seq, now)
-            self.books.touch(key)
+            if store.dirty is not None:
+                store.touch(key)

@@ -353,8 +353,7 @@ class TradingFold:
         self.facts.advance(event)
         symbol = event.symbol
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
-        fill = fills.evolve(self.fills.get(key), event, key, seq, now, self.partition)
-        self.fills.put(key, fill)
+        self.fills.put(key, fills.filled(event, seq, now, self.partition))
         if self.fills_by_position.is_asked:
             self.fills_by_position.filled((event.strategy_id, symbol), key)
         if event.order and self.quarantine.states and self._held("order", f"{symbol}/{event.order}"):

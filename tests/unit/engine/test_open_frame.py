@@ -16,6 +16,13 @@ def events(count: int) -> list[Any]:
     return [SourceGapClosed("gw", 1, number) for number in range(count)]
 
 
+def ignore(_seq: int, _now: int, _event: Any) -> None:
+    pass
+
+
+STEPS = {SourceGapClosed: ignore}
+
+
 def open_journal() -> OpenJournal:
     return OpenJournal(
         "trading",
@@ -39,7 +46,7 @@ def test_payloads_joined_are_the_payload_of_all(counts: tuple[int, ...]) -> None
 def test_a_frame_filled_turn_by_turn_has_the_payload_of_all_its_events(count: int) -> None:
     journal, every = open_journal(), events(count)
     for at in range(0, count, 3):
-        journal.append(every[at : at + 3])
+        journal.append(every[at : at + 3], STEPS)
     taken = journal.take_frame(0, 0)
     assert taken is not None
     draft, taken_events = taken
@@ -50,11 +57,25 @@ def test_a_frame_filled_turn_by_turn_has_the_payload_of_all_its_events(count: in
 
 def test_a_frame_that_the_writer_had_no_room_for_is_the_same_when_it_goes_later_with_more() -> None:
     journal, every = open_journal(), events(2 * ENCODED_EVERY)
-    journal.append(every[:-1])
+    journal.append(every[:-1], STEPS)
     taken = journal.take_frame(0, 0)
     assert taken is not None
     journal.untake(taken[1])
-    journal.append(every[-1:])
+    journal.append(every[-1:], STEPS)
     again = journal.take_frame(0, 0)
     assert again is not None
     assert (again[0].first_seq, again[0].payload) == (1, encode_events(every))
+
+
+def test_each_event_is_folded_once_under_its_number_and_a_step_that_raises_adds_nothing() -> None:
+    journal, every = open_journal(), events(3)
+    seen: list[tuple[int, int, Any]] = []
+    journal.append(every[:2], {SourceGapClosed: lambda *step: seen.append(step)})
+    assert seen == [(1, 7, every[0]), (2, 7, every[1])]
+
+    def raising(_seq: int, _now: int, _event: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        journal.append(every[2:], {SourceGapClosed: raising})
+    assert (journal.next_seq, journal.events) == (3, every[:2])
