@@ -28,9 +28,9 @@ from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
 from _bench_stream import StreamBench
+from ledger.collecting import THRESHOLDS
 from ledger.config import load
 from ledger.engine import EngineSettings
-from ledger.engine.collecting import THRESHOLDS
 from ledger.engine.settings import commit_as_set
 from ledger.engine_wiring import engine_settings
 from ledger.journal import create_or_open

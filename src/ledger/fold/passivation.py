@@ -111,6 +111,14 @@ class Passivation:
             self._let_go(kind, some)
         return looked
 
+    def leave(self, kind: str, hashes: dict[Any, int], index_seq: int) -> None:
+        """These are closed, and the index at this offset has exactly their states: they leave memory.
+
+        By key with their hash, 0 for a kind that has none. For whoever has just written that index.
+        """
+        self.left_at = max(self.left_at, index_seq)
+        self._take_out(kind, hashes)
+
     def _let_go(self, kind: str, keys: list[Any]) -> None:
         closed, store = self._fold.closed, self._stores[kind]
         assert closed is not None
@@ -123,6 +131,10 @@ class Passivation:
             entry = closed.file.get(key_bytes(kind, key))
             if entry is not None and _is_same(kind, key, state, entry):
                 leaving[key] = int.from_bytes(entry.digest, "big")
+        self._take_out(kind, leaving)
+
+    def _take_out(self, kind: str, leaving: dict[Any, int]) -> None:
+        store = self._stores[kind]
         left = store.passivate_where(_any, leaving)
         assert left == len(leaving), f"{len(leaving) - left} of {kind} stayed"
         self._fold.away[kind] += left
