@@ -26,6 +26,7 @@ from _bench_goals import verdicts
 from _bench_growth import GrowthBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
+from _bench_recovery import RecoveryBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
 from _bench_stream import StreamBench
 from ledger.collecting import THRESHOLDS
@@ -49,8 +50,8 @@ PARTS = (
     "growth",
     "peers",
 )
-ASKED = ("projections",)
-"""Parts that run only when they are named: they start database servers."""
+ASKED = ("projections", "recovery")
+"""Parts that run only when they are named: they start database servers, or take minutes."""
 
 
 def run(arguments: list[str], described: str) -> int:
@@ -135,9 +136,17 @@ def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[C
         "growth": lambda: [GrowthBench(sizes, settings, figures, root, seed).round],
         "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
         "projections": lambda: [ProjectionBench(figures, scale).round],
+        "recovery": lambda: [RecoveryBench(figures, root, _histories(options)).round],
     }
     assert tuple(parts) == (*PARTS, *ASKED)
     return [part for name in parts if name in options.names for part in parts[name]()]
+
+
+def _histories(options: argparse.Namespace) -> tuple[int, ...]:
+    """Events of the journals that recovery is measured with."""
+    if options.quick:
+        return (100_000,)
+    return (100_000, 1_000_000, 10_000_000) if options.large else (100_000, 1_000_000)
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:

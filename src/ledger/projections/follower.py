@@ -14,6 +14,7 @@ from typing import Any, Final, final
 
 from msgspec import Struct
 
+import actors
 from ledger.codec import MODULO, entity_hash
 from ledger.domain.fill import FillState
 from ledger.errors import Corrupt
@@ -240,7 +241,8 @@ class Follower:
 
     def _tell_index(self, kind: str, keys: set[Any], seq: int, entries: list[_Write]) -> _Told:
         """Add what the index is to be told of these entities, which changed since the last checkpoint."""
-        states = self.trading.entities.store(kind).states
+        store: actors.Store[Any, Any] = self.trading.entities.store(kind)
+        states = store.states
         names = {key: key_bytes(kind, key) for key in keys}
         known = self.index.values(sorted(names.values()))
         hashed = kind in HASHED
