@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from operator import is_not
 from typing import Any, Final, final
 
 import actors
@@ -135,16 +136,11 @@ class Passivation:
 
     def _take_out(self, kind: str, leaving: dict[Any, int]) -> None:
         store = self._stores[kind]
-        left = store.passivate_where(_any, leaving)
+        left = store.passivate_where(is_not, leaving)  # all of them: no key is its own state
         assert left == len(leaving), f"{len(leaving) - left} of {kind} stayed"
         self._fold.away[kind] += left
         if kind in HASHED:
-            for key, hash_ in leaving.items():
-                self._fold.entity_left(kind, key, hash_)
-
-
-def _any(_key: object, _state: object) -> bool:
-    return True
+            self._fold.entities_left(kind, leaving)
 
 
 def _is_same(kind: str, key: Any, state: Any, entry: Entry) -> bool:

@@ -220,7 +220,7 @@ class IndexFile:
     ) -> None:
         """One checkpoint: (key, new value or None to remove, old value or None) and the offset; durable when it returns.
 
-        Old values are kept; those of checkpoints at or below `forget_before` go. Raises StorageError.
+        Give the entries in the order of their keys: neighbours in one page take an eighth of the time. Old values are kept; those of checkpoints at or below `forget_before` go. Raises StorageError.
         """
         assert self._writable, f"{self.path} is open for reading"
         self.release()
@@ -235,7 +235,6 @@ class IndexFile:
                 gone.append(key)
             else:
                 put.append((key, new))
-        put.sort()  # neighbours in one page: an eighth of the time of any order
         try:
             with self._handle.environment.begin(write=True) as transaction:
                 for key in gone:

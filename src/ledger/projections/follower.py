@@ -240,18 +240,25 @@ class Follower:
         self.index.release()
 
     def _tell_index(self, kind: str, keys: set[Any], seq: int, entries: list[_Write]) -> _Told:
-        """Add what the index is to be told of these entities, which changed since the last checkpoint."""
+        """Add what the index is to be told of these entities, which changed since the last checkpoint; by key, so that
+        neighbours are written together."""
         store: actors.Store[Any, Any] = self.trading.entities.store(kind)
         states = store.states
-        names = {key: key_bytes(kind, key) for key in keys}
-        known = self.index.values(sorted(names.values()))
+        key_of = {key_bytes(kind, key): key for key in keys}
+        names = sorted(key_of)
+        known = self.index.values(names)
         hashed = kind in HASHED
+        may_be_open = hashed or kind == "outcome"  # an id is closed from the beginning
         told = _Told()
-        for key, name in names.items():
+        listed: list[_Write] = []
+        for name in names:
+            key = key_of[name]
             state, stored = states[key], known.get(name)
-            old = None if stored is None else unpack_entry(name, stored, self.index.path)
-            before = 0 if old is None else int.from_bytes(old.digest, "big")
-            if not is_closed(kind, state):
+            old, before = None, 0
+            if stored is not None:
+                old = unpack_entry(name, stored, self.index.path)
+                before = int.from_bytes(old.digest, "big")
+            if may_be_open and not is_closed(kind, state):
                 if old is not None:
                     entries.append((name, None, stored))
                     told.digest -= before
@@ -261,16 +268,20 @@ class Follower:
             if old is not None and old.payload == payload:
                 told.closed[key] = before
                 continue
-            hash_ = entity_hash(kind, key, state) if hashed else 0
-            version = version_of(kind, state) or seq
-            digest = hash_.to_bytes(16, "big") if hashed else _NO_DIGEST
+            hash_, digest = 0, _NO_DIGEST
+            version = (version_of(kind, state) or seq) if may_be_open else seq
+            if hashed:
+                hash_ = entity_hash(kind, key, state)
+                digest = hash_.to_bytes(16, "big")
             entries.append((name, pack_entry(name, version, digest, payload), stored))
             if type(state) is FillState and state.fill_id:  # an alias is not listed
                 for place in listing_keys(key, state):
-                    entries.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
+                    listed.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
             told.digest += hash_ - before
             told.count += old is None
             told.closed[key] = hash_
+        listed.sort(key=_key)
+        entries += listed
         return told
 
     def _expired(self, head: Head) -> list[bytes]:
@@ -330,3 +341,7 @@ class Follower:
     def places(self) -> str:
         """Where it stands, for people."""
         return " ".join(place_text(name, self._partition, head.seq) for name, head in self.heads.items())
+
+
+def _key(write: _Write) -> bytes:
+    return write[0]
