@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ledger.extras",
         "ledger.signing",
         "ledger.stop_signals",
+        "ledger.collecting",
     ),
 )
 """Imports go down only, never sideways. The lowest line are small foundations that any layer may use: the roots of

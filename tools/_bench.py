@@ -28,11 +28,12 @@ from _bench_growth import GrowthBench
 from _bench_partitions import PartitionBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
+from _bench_recovery import RecoveryBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
 from _bench_stream import StreamBench
+from ledger.collecting import THRESHOLDS
 from ledger.config import load
 from ledger.engine import EngineSettings
-from ledger.engine.collecting import THRESHOLDS
 from ledger.engine.settings import commit_as_set
 from ledger.engine_wiring import engine_settings
 from ledger.journal import create_or_open
@@ -52,8 +53,8 @@ PARTS = (
     "growth",
     "peers",
 )
-ASKED = ("projections",)
-"""Parts that run only when they are named: they start database servers."""
+ASKED = ("projections", "recovery")
+"""Parts that run only when they are named: they start database servers, or take minutes."""
 SCALE: Final = 3
 """How much more than a quick round a usual one does."""
 IDLE_S: Final = 2.0
@@ -156,9 +157,17 @@ def _rounds(
         "growth": lambda: [GrowthBench(sizes, histories, settings, figures, root, seed).round],
         "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
         "projections": lambda: [ProjectionBench(figures, scale).round],
+        "recovery": lambda: [RecoveryBench(figures, root, _histories(options)).round],
     }
     assert tuple(parts) == (*PARTS, *ASKED)
     return [(name, part) for name in parts if name in options.names for part in parts[name]()]
+
+
+def _histories(options: argparse.Namespace) -> tuple[int, ...]:
+    """Events of the journals that recovery is measured with."""
+    if options.quick:
+        return (100_000,)
+    return (100_000, 1_000_000, 10_000_000) if options.large else (100_000, 1_000_000)
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:

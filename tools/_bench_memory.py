@@ -1,19 +1,7 @@
-"""Memory and time to ready against history: a journal of many closed and few open orders, written through the codec.
-
-    python tools/_bench_memory.py --orders 100000 --open 1000 [--data DIR]
-
-Writes the journal (four events an order, 256 a frame), follows it, and starts an engine on it three times: with
-snapshot and index, and without either; each in a process of its own, whose memory is read when it is ready.
-"""
+"""A journal of many closed and few open orders, written through the codec: four events an order, 256 a frame."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -85,64 +73,6 @@ def write(directory: Path, orders: int, still_open: int) -> int:
     return head.seq
 
 
-READY = """
-import sys, time, trio
-from pathlib import Path
-begun = time.perf_counter()
-from ledger.engine_wiring import engine_settings
-from ledger.config import load
-from ledger.engine import Engine
-from ledger.journal import create_or_open
-data = create_or_open(Path(sys.argv[1]), partitions=1)
-settings = engine_settings(load(None, ("recovery.follower=" + sys.argv[2],)).settings)
-async def main():
-    engine = Engine(data, 0, settings)
-    opened = time.perf_counter()
-    engine.open(trio.lowlevel.current_trio_token())
-    async with trio.open_nursery() as nursery:
-        await nursery.start(engine.run)
-        ready = time.perf_counter() - opened
-        while engine.passivation is not None and engine.passivation.look():
-            pass
-        status = dict(line.split(':', 1) for line in open('/proc/self/status') if line.startswith(('Rss', 'VmRSS')))
-        print({name: int(value.split()[0]) // 1024 for name, value in status.items()}, 'MiB;',
-            f'ready after {ready:.2f} s;', len(engine.partition.trading.orders), 'orders in memory')
-        for line in engine.start_report: print('   ', line)
-        digest = engine.partition.trading.digest()
-        print('    digest', f'{digest:032x}')
-        engine.stop()
-    data.close(engine.close())
-trio.run(main)
-"""
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=100_000)
-    parser.add_argument("--open", type=int, default=1000)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--only-with", action="store_true", help="leave out the starts from the beginning")
-    given = parser.parse_args()
-    directory = given.data or Path(tempfile.mkdtemp(prefix="ledger-memory-"))
-    try:
-        begun = time.perf_counter()
-        events = write(directory, given.orders, given.open)
-        print(f"{events:,} events of {given.orders:,} orders written in {time.perf_counter() - begun:.1f} s")
-        if not given.only_with:
-            _start(directory, "false", "no snapshots, no index")
-        begun = time.perf_counter()
-        follow(directory)
-        print(f"followed in {time.perf_counter() - begun:.1f} s")
-        _start(directory, "true", "with snapshot and index")
-        if not given.only_with:
-            shutil.rmtree(directory / "snapshots")
-            _start(directory, "true", "the snapshots deleted, with the index")
-    finally:
-        if given.data is None:
-            shutil.rmtree(directory)
-    return 0
-
-
 def follow(directory: Path, say: Callable[[str], None] = print) -> None:
     """A follower's whole run."""
     from ledger.projections.follower import Follower
@@ -151,12 +81,3 @@ def follow(directory: Path, say: Callable[[str], None] = print) -> None:
     follower.take()
     follower.open()
     follower.close()
-
-
-def _start(directory: Path, follower: str, what: str) -> None:
-    print(f"{what}:", flush=True)
-    subprocess.run([sys.executable, "-c", READY, str(directory), follower], check=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,12 +21,12 @@ import zmq
 from ledger import egress, ingress
 from ledger.children import Child, ChildSpec, is_child, run_children, wait_parent_gone
 from ledger.closing import left_open
+from ledger.collecting import collect_rarely
 from ledger.config import Settings
 from ledger.domain.timers import ENGINE
 from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
-from ledger.engine.collecting import collect_rarely
 from ledger.engine.watched_clock import steady_clock
 from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected

@@ -9,7 +9,6 @@ from typing import Any, final
 
 from ledger.cli.replay import progress, time_ns
 from ledger.engine import Views
-from ledger.engine.collecting import no_collection
 from ledger.engine.queries import BadQuery
 from ledger.errors import Rejected
 from ledger.fold import MarketFold, Restarted, TradingFold, before_base, open_index, restart
@@ -94,17 +93,16 @@ def _fold(
             index, _, _ = open_index(data, partition, reader, reader.head())
     if index is not None:
         opened.callback(index.close)
-    with no_collection():
-        return restart(
-            data,
-            journal,
-            partition,
-            index=index,
-            to_seq=to_seq,
-            as_of=True,
-            uses_snapshots=snapshots,
-            on_progress=progress(f"folding {journal}/{partition}"),
-        )
+    return restart(
+        data,
+        journal,
+        partition,
+        index=index,
+        to_seq=to_seq,
+        as_of=True,
+        uses_snapshots=snapshots,
+        on_progress=progress(f"folding {journal}/{partition}"),
+    )
 
 
 def _place(when: str) -> _Place | None:

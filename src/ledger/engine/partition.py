@@ -113,6 +113,8 @@ class Partition:
         """Why nothing that adds risk is taken; "" while what partition 0 has decided is known."""
         self.routing: Routing | None = None
         """Given by the engine before `behaviours` where there are several partitions."""
+        self.forgotten_before_ns = 0
+        """Command ids from before this may have been answered and forgotten: an unknown one is refused."""
         self.unreadable = ""
         """Why not even queries can be answered; "" while they can."""
         self.batch_read_only = False
@@ -250,7 +252,9 @@ class Partition:
     def _id_fault(self, command_id: bytes, now: int) -> tuple[Code, str] | None:
         limits = self.limits
         ahead_ns = limits.clock_step_max_ns + self.operator.set_back_ns
-        return id_fault(command_id, now, limits.idempotence_window_ns, ahead_ns)
+        # A window that was made longer does not bring back what was forgotten by a shorter one.
+        window_ns = min(limits.idempotence_window_ns, now - self.forgotten_before_ns)
+        return id_fault(command_id, now, window_ns, ahead_ns)
 
     def _whole(self, command: Any, text: TextMessage | None) -> bytes:
         """A refused command for the record: as its text where the scales that its numbers need are not known."""

@@ -50,6 +50,9 @@ class EnginePassivation:
         self._lag_max = lag_max
         self._on_failed = on_failed
         self._started_seq = recovered.trading.head.seq
+        offset = None if self._index is None else self._index.offset()
+        if offset is not None:
+            partition.forgotten_before_ns = offset.forgotten_before_ns
         self.index_seq = 0
         """How far the index has come, as last seen."""
         self.damaged = ""
@@ -105,7 +108,9 @@ class EnginePassivation:
             self._judge_lag()
             return False
         offset = self._index.offset()
-        self.index_seq = 0 if offset is None else offset.seq
+        if offset is not None:
+            self.index_seq = offset.seq
+            self._partition.forgotten_before_ns = offset.forgotten_before_ns
         self._judge_lag()
         more = False
         if not self._partition.control.is_scanning:  # a mass cancel counts the orders that it has looked at

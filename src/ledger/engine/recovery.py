@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 import actors
-from ledger.engine.collecting import no_collection
+from ledger.collecting import no_collection
 from ledger.fold import (
     MarketFold,
     Restarted,

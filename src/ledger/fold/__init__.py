@@ -14,6 +14,7 @@ from ledger.fold.closed import (
     item_bytes,
     key_bytes,
     listing_keys,
+    outcome_range,
     version_of,
 )
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
@@ -68,6 +69,7 @@ __all__ = [
     "load_fold",
     "mark_caps",
     "open_index",
+    "outcome_range",
     "position_kind",
     "restart",
     "twin_key",

@@ -7,6 +7,7 @@ outcome of a command but those of closed cases, which are looked for by content.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, final
 
@@ -71,6 +72,11 @@ def key_bytes(kind: str, key: Any) -> bytes:
     return _PREFIX[kind] + packed
 
 
+def outcome_range(before_ns: int) -> tuple[bytes, bytes]:
+    """From which key up to which the outcomes of commands stand whose ids were made before a time."""
+    return b"c", b"c" + max(0, before_ns // 10**6).to_bytes(6, "big")
+
+
 def item_bytes(kind: str, key: Any, state: Any) -> bytes:
     """(key, state) as it stands in an entry."""
     return encode_value((key, (state.seq, state.event) if kind == "outcome" else state))
@@ -82,6 +88,7 @@ def listing_keys(key: Any, fill: FillState) -> tuple[bytes, bytes]:
     return _FILL_BY_NUMBER + number, _position_prefix(fill.strategy_id, key[2]) + number
 
 
+@lru_cache(maxsize=4096)
 def _position_prefix(strategy_id: str, symbol: str) -> bytes:
     return _FILL_OF_POSITION + blake2b(_pack((strategy_id, symbol)), digest_size=16).digest()
 

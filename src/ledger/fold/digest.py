@@ -58,10 +58,11 @@ class Digest:
         """These changed, as somebody found in the store's set, which he has emptied."""
         self._noted[kind] |= keys
 
-    def left(self, kind: str, key: Any, hash_: int) -> None:
-        """An entity with this hash left memory."""
-        self._sum += hash_ - self._hashes[kind].pop(key, 0)
-        self._noted[kind].discard(key)
+    def left(self, kind: str, hashes: dict[Any, int]) -> None:
+        """Entities left memory; by key with their hash."""
+        forget = self._hashes[kind].pop
+        self._sum += sum(hashes.values()) - sum(forget(key, 0) for key in hashes)
+        self._noted[kind] -= hashes.keys()
 
     def came_back(self, kind: str, key: Any, hash_: int) -> None:
         """An entity with this hash is in memory again."""

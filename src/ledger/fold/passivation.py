@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from operator import is_not
 from typing import Any, Final, final
 
 import actors
@@ -111,6 +112,14 @@ class Passivation:
             self._let_go(kind, some)
         return looked
 
+    def leave(self, kind: str, hashes: dict[Any, int], index_seq: int) -> None:
+        """These are closed, and the index at this offset has exactly their states: they leave memory.
+
+        By key with their hash, 0 for a kind that has none. For whoever has just written that index.
+        """
+        self.left_at = max(self.left_at, index_seq)
+        self._take_out(kind, hashes)
+
     def _let_go(self, kind: str, keys: list[Any]) -> None:
         closed, store = self._fold.closed, self._stores[kind]
         assert closed is not None
@@ -123,16 +132,15 @@ class Passivation:
             entry = closed.file.get(key_bytes(kind, key))
             if entry is not None and _is_same(kind, key, state, entry):
                 leaving[key] = int.from_bytes(entry.digest, "big")
-        left = store.passivate_where(_any, leaving)
+        self._take_out(kind, leaving)
+
+    def _take_out(self, kind: str, leaving: dict[Any, int]) -> None:
+        store = self._stores[kind]
+        left = store.passivate_where(is_not, leaving)  # all of them: no key is its own state
         assert left == len(leaving), f"{len(leaving) - left} of {kind} stayed"
         self._fold.away[kind] += left
         if kind in HASHED:
-            for key, hash_ in leaving.items():
-                self._fold.entity_left(kind, key, hash_)
-
-
-def _any(_key: object, _state: object) -> bool:
-    return True
+            self._fold.entities_left(kind, leaving)
 
 
 def _is_same(kind: str, key: Any, state: Any, entry: Entry) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 import actors
+from ledger.collecting import no_collection
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold.base import before_base, load_base
 from ledger.fold.closed import ClosedStates
@@ -140,7 +141,8 @@ def restart(
         loaded = _Loaded(data, journal, partition, index, entities, passivates)
         loaded.newest(reader, end, last, uses_snapshots=uses_snapshots)
         loading = time.perf_counter() - begun
-        head, whole, events = _fold_on(loaded, reader, end, last, on_progress)
+        with no_collection():
+            head, whole, events = _fold_on(loaded, reader, end, last, on_progress)
         settled_seq = min(head.seq, reader.settled().seq)
     loaded.folded(head.seq, as_of=as_of)
     return Restarted(

@@ -152,9 +152,9 @@ class TradingFold:
         """Their store no longer tells that these changed."""
         self._digest.note(kind, keys)
 
-    def entity_left(self, kind: str, key: Any, hash_: int) -> None:
-        """An entity with this hash left memory."""
-        self._digest.left(kind, key, hash_)
+    def entities_left(self, kind: str, hashes: dict[Any, int]) -> None:
+        """Entities left memory; by key with their hash."""
+        self._digest.left(kind, hashes)
 
     def entity_came_back(self, kind: str, key: Any, hash_: int) -> None:
         """An entity with this hash is in memory again."""

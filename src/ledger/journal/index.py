@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
@@ -45,6 +46,8 @@ class IndexOffset(msgspec.Struct, frozen=True):
     """Sum of the entries' digests modulo 2^128, in hex."""
     counts: dict[str, int]
     """Entries by kind."""
+    forgotten_before_ns: int = 0
+    """Outcomes of command ids made before this may have been forgotten: an unknown id from then is not a new one."""
 
 
 class Entry(NamedTuple):
@@ -60,13 +63,13 @@ class Entry(NamedTuple):
 def pack_entry(key: bytes, version: int, digest: bytes, payload: bytes) -> bytes:
     """An entry as it is stored."""
     rest = version.to_bytes(8, "big") + digest + payload
-    return zlib.crc32(rest, zlib.crc32(key)).to_bytes(4, "big") + rest
+    return zlib.crc32(key + rest).to_bytes(4, "big") + rest
 
 
 def unpack_entry(key: bytes, value: bytes, path: Path) -> Entry:
     """A stored entry. Raises Corrupt where a byte of it is not as it was written."""
     rest = value[4:]
-    if len(value) < _HEAD or zlib.crc32(rest, zlib.crc32(key)) != int.from_bytes(value[:4], "big"):
+    if len(value) < _HEAD or zlib.crc32(key + rest) != int.from_bytes(value[:4], "big"):
         raise Corrupt(str(path), f"index key {key.hex()}", "its checksum does not hold", _HINT)
     return Entry(int.from_bytes(rest[:8], "big"), rest[8:24], rest[24:])
 
@@ -163,6 +166,25 @@ class IndexFile:
         except lmdb.Error as error:
             raise self._unreadable(error) from error
 
+    def values(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """What stands under these keys, as it is stored, of those that are there. Raises Corrupt, Unavailable."""
+        try:
+            with self._view().cursor() as cursor:
+                return dict(cursor.getmulti(keys))
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def keys(self, first: bytes, end: bytes, at_most: int) -> list[bytes]:
+        """The first of the keys from `first` on that lie before `end`. Raises Corrupt, Unavailable."""
+        try:
+            with self._view().cursor() as cursor:
+                if not cursor.set_range(first):
+                    return []
+                some = islice(cursor.iternext(keys=True, values=False), at_most)
+                return list(takewhile(lambda key: key < end, some))
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
         """Every entry whose key begins so, in the order of the keys. Raises Corrupt, Unavailable."""
         try:
@@ -198,21 +220,28 @@ class IndexFile:
     ) -> None:
         """One checkpoint: (key, new value or None to remove, old value or None) and the offset; durable when it returns.
 
-        Old values are kept; those of checkpoints at or below `forget_before` go. Raises StorageError.
+        Give the entries in the order of their keys: neighbours in one page take an eighth of the time. Old values are kept; those of checkpoints at or below `forget_before` go. Raises StorageError.
         """
         assert self._writable, f"{self.path} is open for reading"
         self.release()
         mark = _BEFORE + offset.seq.to_bytes(8, "big")
+        put: list[tuple[bytes, bytes]] = []
+        gone: list[bytes] = []
+        for key, new, old in entries:
+            if old is not None:
+                undo = mark + key
+                put.append((undo, pack_entry(undo, 0, bytes(16), old)))
+            if new is None:
+                gone.append(key)
+            else:
+                put.append((key, new))
         try:
             with self._handle.environment.begin(write=True) as transaction:
-                for key, new, old in entries:
-                    if old is not None:
-                        undo = mark + key
-                        transaction.put(undo, pack_entry(undo, 0, bytes(16), old))
-                    if new is None:
-                        transaction.delete(key)
-                    else:
-                        transaction.put(key, new)
+                for key in gone:
+                    transaction.delete(key)
+                with transaction.cursor() as cursor:
+                    consumed, _ = cursor.putmulti(put)
+                assert consumed == len(put), f"{len(put) - consumed} entries were not put"
                 stored = pack_entry(_OFFSET, offset.seq, bytes(16), msgspec.msgpack.encode(offset))
                 transaction.put(_OFFSET, stored)
                 _forget(transaction, forget_before)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
+
+from msgspec import Struct
 
 import actors
 from ledger.codec import MODULO, entity_hash
@@ -30,6 +32,7 @@ from ledger.fold import (
     key_bytes,
     listing_keys,
     open_index,
+    outcome_range,
     restart,
     version_of,
 )
@@ -48,14 +51,29 @@ from ledger.journal import (
     pack_entry,
     place_text,
     remove_index,
+    unpack_entry,
     write_snapshot,
 )
 from ledger.projections.writer_lock import WriterLock
 
 CHECKPOINT_EVENTS: Final = 20_000
 """Events folded before a checkpoint is made although more are there."""
+FORGOTTEN_MAX: Final = 50_000
+"""Outcomes of commands forgotten at one checkpoint: more than come in between."""
 _NO_DIGEST: Final = bytes(16)
 _Write = tuple[bytes, bytes | None, bytes | None]
+
+
+@final
+class _Told(Struct):
+    """What a checkpoint tells the index of one kind."""
+
+    digest: int = 0
+    """Change of its sum of hashes."""
+    count: int = 0
+    """Change of its number of entries."""
+    closed: dict[Any, int] = {}
+    """The entities that it now holds as they are, with their hash."""
 
 
 @final
@@ -71,8 +89,11 @@ class Follower:
         snapshots_kept: int,
         say: Callable[[str], None],
         checkpoint_events: int = CHECKPOINT_EVENTS,
+        idempotence_window_ns: int = 0,
     ) -> None:
+        """`idempotence_window_ns`: how long the index keeps the outcome of a command, by the time of its id; 0: for ever."""
         self._data = data
+        self._window_ns = idempotence_window_ns
         self._partition = partition
         self._snapshot_events = snapshot_events
         self._kept = snapshots_kept
@@ -184,15 +205,17 @@ class Follower:
         head = self.heads["trading"]
         if head.seq == self._offset.seq:
             return
-        changes = self._passivation.take_changes()
         entries: list[_Write] = []
         digest, counts = int(self._offset.digest, 16), dict(self._offset.counts)
-        for kind, keys in changes:
-            store = self._store(kind)
-            for key in keys:
-                change = self._write_of(kind, key, store.states[key], head.seq, entries)
-                digest += change[0]
-                counts[kind] += change[1]
+        closed: dict[str, dict[Any, int]] = {}
+        for kind, keys in self._passivation.take_changes():
+            told = self._tell_index(kind, keys, head.seq, entries)
+            digest += told.digest
+            counts[kind] += told.count
+            closed[kind] = told.closed
+        expired = self._expired(head)
+        entries += [(key, None, None) for key in expired]
+        counts["outcome"] -= len(expired)
         offset = IndexOffset(
             INDEX_FORMAT,
             self.lineage,
@@ -203,41 +226,74 @@ class Follower:
             head.chain_hash,
             f"{digest % MODULO:x}",
             counts,
+            max(
+                self._offset.forgotten_before_ns,
+                head.recorded_at_ns - self._window_ns if self._window_ns else 0,
+            ),
         )
-        entries.sort(key=_key)
         self.index.write(offset, entries, self._needed_from())
         self._offset = offset
-        self._passivation.wait_for(head.seq, changes)
+        for kind, hashes in closed.items():
+            self._passivation.leave(kind, hashes, head.seq)
+        self._passivation.wait_for(head.seq, [])
         self._passivation.run(head.seq, 2**62)
         self.index.release()
 
-    def _store(self, kind: str) -> actors.Store[object, object]:
-        return self.trading.entities.store(kind)
+    def _tell_index(self, kind: str, keys: set[Any], seq: int, entries: list[_Write]) -> _Told:
+        """Add what the index is to be told of these entities, which changed since the last checkpoint; by key, so that
+        neighbours are written together."""
+        store: actors.Store[Any, Any] = self.trading.entities.store(kind)
+        states = store.states
+        key_of = {key_bytes(kind, key): key for key in keys}
+        names = sorted(key_of)
+        known = self.index.values(names)
+        hashed = kind in HASHED
+        may_be_open = hashed or kind == "outcome"  # an id is closed from the beginning
+        told = _Told()
+        listed: list[_Write] = []
+        for name in names:
+            key = key_of[name]
+            state, stored = states[key], known.get(name)
+            old, before = None, 0
+            if stored is not None:
+                old = unpack_entry(name, stored, self.index.path)
+                before = int.from_bytes(old.digest, "big")
+            if may_be_open and not is_closed(kind, state):
+                if old is not None:
+                    entries.append((name, None, stored))
+                    told.digest -= before
+                    told.count -= 1
+                continue
+            payload = item_bytes(kind, key, state)
+            if old is not None and old.payload == payload:
+                told.closed[key] = before
+                continue
+            hash_, digest = 0, _NO_DIGEST
+            version = (version_of(kind, state) or seq) if may_be_open else seq
+            if hashed:
+                hash_ = entity_hash(kind, key, state)
+                digest = hash_.to_bytes(16, "big")
+            entries.append((name, pack_entry(name, version, digest, payload), stored))
+            if type(state) is FillState and state.fill_id:  # an alias is not listed
+                for place in listing_keys(key, state):
+                    listed.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
+            told.digest += hash_ - before
+            told.count += old is None
+            told.closed[key] = hash_
+        listed.sort(key=_key)
+        entries += listed
+        return told
 
-    def _write_of(
-        self, kind: str, key: object, state: object, seq: int, entries: list[_Write]
-    ) -> tuple[int, int]:
-        """Add what the index is to be told; (change of its digest sum, of the number of entries of the kind)."""
-        name = key_bytes(kind, key)
-        old = self.index.get(name)
-        before = 0 if old is None else int.from_bytes(old.digest, "big")
-        stored = None if old is None else pack_entry(name, *old)
-        if not is_closed(kind, state):
-            if old is None:
-                return 0, 0
-            entries.append((name, None, stored))
-            return -before, -1
-        payload = item_bytes(kind, key, state)
-        if old is not None and old.payload == payload:
-            return 0, 0
-        hash_ = entity_hash(kind, key, state) if kind in HASHED else 0
-        version = version_of(kind, state) or seq
-        digest = hash_.to_bytes(16, "big") if kind in HASHED else _NO_DIGEST
-        entries.append((name, pack_entry(name, version, digest, payload), stored))
-        if isinstance(state, FillState) and state.fill_id:  # an alias is not listed
-            for place in listing_keys(key, state):
-                entries.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
-        return hash_ - before, 1 if old is None else 0
+    def _expired(self, head: Head) -> list[bytes]:
+        """The outcomes that nobody may ask for any more: the engine, whose time is at least the head's, refuses their ids.
+
+        No fold asks for an outcome, so nothing of them is kept for snapshots. Ids of orders and executions hold for
+        the lineage and never expire.
+        """
+        if not self._window_ns:
+            return []
+        first, end = outcome_range(head.recorded_at_ns - self._window_ns)
+        return self.index.keys(first, end, FORGOTTEN_MAX)
 
     def _needed_from(self) -> int:
         """Snapshots at or above this place are kept: what was replaced before it is needed by nobody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Final
 import trio
 
 from ledger.children import wait_parent_gone
+from ledger.collecting import THRESHOLDS
 from ledger.config import Settings
 from ledger.errors import Corrupt
 from ledger.projections.errors import Fenced
@@ -38,7 +40,9 @@ def run(settings: Settings, data: Path, partition: int) -> int:
         snapshot_events=settings.persistence.snapshot_interval_events,
         snapshots_kept=settings.recovery.snapshots_kept,
         say=say,
+        idempotence_window_ns=settings.engine.idempotence_window_s * 10**9,
     )
+    gc.set_threshold(*THRESHOLDS)
     # Until somebody listens, a request to stop waits: the last snapshot is to be written.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     _take(follower)

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from ledger.engine.collecting import THRESHOLDS, collect_rarely, no_collection
+from ledger.collecting import THRESHOLDS, collect_rarely, no_collection
 
 
 def test_the_collector_is_off_within_and_on_again_after_even_if_the_work_fails() -> None:

@@ -1,4 +1,4 @@
-"""How often Python's collector of cycles may look: what an engine keeps has none, and looking at all of it costs time.
+"""How often Python's collector of cycles may look: what a fold keeps has none, and looking at all of it costs time.
 
 States, events and answers leave by reference counting. The collector is there for what libraries leave behind.
 """
