@@ -25,6 +25,7 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_overload import OverloadBench
 from _bench_partitions import PartitionBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
@@ -47,6 +48,7 @@ PARTS = (
     "actors",
     "doors",
     "partitions",
+    "overload",
     "stream",
     "memory",
     "growth",
@@ -54,7 +56,7 @@ PARTS = (
 )
 ASKED = ("projections",)
 """Parts that run only when they are named: they start database servers."""
-SCALE: Final = 3
+SCALE: Final = 2
 """How much more than a quick round a usual one does."""
 IDLE_S: Final = 2.0
 """How long a quick round watches an idle ledger."""
@@ -151,6 +153,7 @@ def _rounds(
         "actors": lambda: [lambda: _bench_actors.measure(figures, 20_000 * scale)],
         "doors": lambda: [DoorBench(figures, root, seed, scale, widest=options.large).round],
         "partitions": lambda: [PartitionBench(figures, root, seed, scale).round],
+        "overload": lambda: [OverloadBench(figures, root, seed, scale).round],
         "stream": lambda: [StreamBench(figures, root, seed, 1_500 * scale, IDLE_S * scale).round],
         "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
         "growth": lambda: [GrowthBench(sizes, histories, settings, figures, root, seed).round],
