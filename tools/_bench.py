@@ -165,10 +165,12 @@ def _rounds(
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:
-    """Nothing is answered OVERLOADED, since the market load comes all at once; and no order waits too long for its
-    venue, which none of these has: what would become of it is work that no input asked for."""
+    """Nothing is answered OVERLOADED: the market load comes all at once, and no follower runs that could fall behind.
+    No order waits too long for its venue, which none of these has: that would be work that no input asked for."""
     times = msgspec.structs.replace(settings.times, ack_timeout_ns=3600 * 10**9)
-    return msgspec.structs.replace(settings, queue_max=1 << 22, times=times)
+    return msgspec.structs.replace(
+        settings, queue_max=1 << 22, times=times, passivates=False, index_lag_max=0
+    )
 
 
 def _disk(figures: Figures, root: Path, settings: EngineSettings, rounds: int) -> None:
