@@ -25,6 +25,7 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_one import OneBench
 from _bench_overload import OverloadBench
 from _bench_partitions import PartitionBench
 from _bench_peers import PeersBench
@@ -46,6 +47,7 @@ PARTS = (
     "symbols",
     "budget",
     "actors",
+    "one",
     "doors",
     "partitions",
     "overload",
@@ -151,6 +153,7 @@ def _rounds(
             for journal, made in (("trading", orders), ("market", market))
         ],
         "actors": lambda: [lambda: _bench_actors.measure(figures, 20_000 * scale)],
+        "one": lambda: [OneBench(figures, root, seed, 150 * scale).round],
         "doors": lambda: [DoorBench(figures, root, seed, scale, widest=options.large).round],
         "partitions": lambda: [PartitionBench(figures, root, seed, scale).round],
         "overload": lambda: [OverloadBench(figures, root, seed, scale).round],

@@ -18,6 +18,7 @@ TITLES: Final = {
     "symbols": "Symbols",
     "budget": "Budget of one input, step by step",
     "actors": "Actors alone",
+    "one": "One command in flight, step by step (medians of steps; their sum is not the median of all)",
     "door": "Over the doors",
     "partitions": "Over the doors of two partitions, against those of one",
     "overload": "Three times the load, and a deaf subscriber, against the load itself",

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"name", "unit", "median", "low", "high", "floor", "ratio", "note"}
 PARTS = {
-    "disk", "orders", "lmdb", "market", "symbols", "budget", "actors", "door", "partitions", "overload", "stream", "memory", "growth", "peer"
+    "disk", "orders", "lmdb", "market", "symbols", "budget", "actors", "one", "door", "partitions", "overload", "stream", "memory", "growth", "peer"
 }  # fmt: skip
 BEGIN, END = "<!-- figures: written by tools/bench --into -->", "<!-- end of figures -->"
 RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import _bench; sys.exit(_bench.run(sys.argv[1:], ''))"
