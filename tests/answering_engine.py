@@ -55,6 +55,9 @@ class AnsweringEngine:
         }
         self._answers: dict[Any, Answer] = {}
 
+    def run_now(self) -> None:
+        """Whatever is handed in is answered when the test says so."""
+
     def submit_nowait(
         self, door: str, inputs: list[Any], *, actor: str, received_at_ns: int, reply: Reply
     ) -> None:

@@ -25,6 +25,8 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_one import OneBench
+from _bench_overload import OverloadBench
 from _bench_partitions import PartitionBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
@@ -46,8 +48,10 @@ PARTS = (
     "symbols",
     "budget",
     "actors",
+    "one",
     "doors",
     "partitions",
+    "overload",
     "stream",
     "memory",
     "growth",
@@ -55,7 +59,7 @@ PARTS = (
 )
 ASKED = ("projections", "recovery")
 """Parts that run only when they are named: they start database servers, or take minutes."""
-SCALE: Final = 3
+SCALE: Final = 2
 """How much more than a quick round a usual one does."""
 IDLE_S: Final = 2.0
 """How long a quick round watches an idle ledger."""
@@ -150,8 +154,10 @@ def _rounds(
             for journal, made in (("trading", orders), ("market", market))
         ],
         "actors": lambda: [lambda: _bench_actors.measure(figures, 20_000 * scale)],
+        "one": lambda: [OneBench(figures, root, seed, 150 * scale).round],
         "doors": lambda: [DoorBench(figures, root, seed, scale, widest=options.large).round],
         "partitions": lambda: [PartitionBench(figures, root, seed, scale).round],
+        "overload": lambda: [OverloadBench(figures, root, seed, scale).round],
         "stream": lambda: [StreamBench(figures, root, seed, 1_500 * scale, IDLE_S * scale).round],
         "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
         "growth": lambda: [GrowthBench(sizes, histories, settings, figures, root, seed).round],
@@ -171,10 +177,12 @@ def _histories(options: argparse.Namespace) -> tuple[int, ...]:
 
 
 def _roomy(settings: EngineSettings) -> EngineSettings:
-    """Nothing is answered OVERLOADED, since the market load comes all at once; and no order waits too long for its
-    venue, which none of these has: what would become of it is work that no input asked for."""
+    """Nothing is answered OVERLOADED: the market load comes all at once, and no follower runs that could fall behind.
+    No order waits too long for its venue, which none of these has: that would be work that no input asked for."""
     times = msgspec.structs.replace(settings.times, ack_timeout_ns=3600 * 10**9)
-    return msgspec.structs.replace(settings, queue_max=1 << 22, times=times)
+    return msgspec.structs.replace(
+        settings, queue_max=1 << 22, times=times, passivates=False, index_lag_max=0
+    )
 
 
 def _disk(figures: Figures, root: Path, settings: EngineSettings, rounds: int) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ class Talk:
     """From the first message to the last answer."""
     latencies: list[float]
     answers: list[bytes]
+    lanes: list[int] = field(default_factory=list[int])
+    """The lane of each answer of a pace; else empty."""
 
     def of(self, kind: type) -> int:
         """How many answers are of this type and not repeated."""
@@ -168,6 +170,7 @@ def paced(context: Context, lanes: Sequence[Lane], rate: float) -> Talk:
                 if due[lane] and socket.poll(0):
                     talk.answers.append(socket.recv())
                     talk.latencies.append(time.perf_counter() - due[lane].popleft())
+                    talk.lanes.append(lane)
         talk.seconds = time.perf_counter() - begun
         return talk
 

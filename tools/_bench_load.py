@@ -209,6 +209,17 @@ def submits(seed: int, count: int, a_message: int, prefix: str, symbols: int = S
     return _batched("commands", [desk.submit() for _ in range(count)], a_message)
 
 
+def cancels(seed: int, count: int) -> tuple[SubmitOrder, list[CancelOrder]]:
+    """An order, and so many requests to cancel it."""
+    desk = _Desk(f"{seed} cancels", "desk-")
+    order = desk.submit()
+    ids = _Ids(desk.rng)
+    return order, [
+        CancelOrder(ids.new(), order.symbol, f"desk-c{number}", order.client_order_id)
+        for number in range(count)
+    ]
+
+
 def routed_submits(seed: int, count: int, a_message: int, prefix: str, partitions: int) -> list[Load]:
     """New orders of each partition, about `count` in all, in full messages."""
     desk = _Desk(f"{seed} {prefix}", prefix)

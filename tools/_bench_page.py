@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from _bench_goals import verdicts
+from _bench_result import LATENCY_HEAD, apart, figure, ratio_of
 
 BEGIN: Final = "<!-- figures: written by tools/bench --into -->"
 END: Final = "<!-- end of figures -->"
@@ -17,8 +18,10 @@ TITLES: Final = {
     "symbols": "Symbols",
     "budget": "Budget of one input, step by step",
     "actors": "Actors alone",
+    "one": "One command in flight, step by step (medians of steps; their sum is not the median of all)",
     "door": "Over the doors",
     "partitions": "Over the doors of two partitions, against those of one",
+    "overload": "Three times the load, and a deaf subscriber, against the load itself",
     "stream": "Market data in to publication out, and idling",
     "memory": "Memory",
     "growth": "Growth: each size against the size below it",
@@ -44,33 +47,26 @@ def _tables(document: dict[str, Any]) -> str:
     lines += [f"| {' | '.join(row)} |" for row in verdicts(document["results"])]
     lines.append("")
     for key, title in TITLES.items():
-        rows = [it for it in document["results"] if it["name"].split()[0] == key]
-        if rows:
-            lines += [
-                f"### {title}",
-                "",
-                "| what | median | low | high | unit | x floor | |",
-                "|---|--:|--:|--:|---|--:|---|",
-            ]
-            lines += [_row(it) for it in rows]
+        of_part = [it for it in document["results"] if it["name"].split()[0] == key]
+        plain, latencies = apart(of_part)
+        if plain:
+            lines += [f"### {title}", "", *_HEAD, *map(_row, plain), ""]
+        if latencies:
+            lines += [f"| {' | '.join(LATENCY_HEAD)} |", "|---|--:|--:|--:|--:|--:|--:|"]
+            lines += [f"| {' | '.join(row)} |" for row in latencies]
             lines.append("")
     return "\n".join([*lines, f"Checked: {checked}."])
 
 
+_HEAD: Final = ("| what | median | low | high | unit | x floor | |", "|---|--:|--:|--:|---|--:|---|")
+
+
 def _row(it: dict[str, Any]) -> str:
-    ratio = "" if it["ratio"] is None else f"{it['ratio']:.2f}"
     cells = [
         it["name"],
         *(figure(it[key]) for key in ("median", "low", "high")),
         it["unit"],
-        ratio,
+        ratio_of(it),
         it["note"],
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def figure(value: float | None) -> str:
-    """A figure as a person reads it."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -23,7 +23,7 @@ class Peer:
     """A store that has been started."""
 
     store: Callable[[int, int], tuple[int, float]]
-    """(in flight, how often) -> (events made durable, seconds)."""
+    """(in flight, how often) -> (events made durable in all, events a second)."""
     count: Callable[[], int]
     """How many events it holds."""
 
@@ -41,7 +41,7 @@ def repeated(store: Callable[[int], None]) -> Callable[[int, int], tuple[int, fl
         begun = time.perf_counter()
         for _ in range(times):
             store(flight)
-        return flight * times, time.perf_counter() - begun
+        return flight * times, flight * times / (time.perf_counter() - begun)
 
     return run
 

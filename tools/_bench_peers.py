@@ -76,10 +76,10 @@ class PeersBench:
             for flight in FLIGHTS:
                 self._ledger(path, context, door, flight)
                 for name, peer in peers.items():
-                    events, seconds = peer.store(flight, self._commits)
+                    events, rate = peer.store(flight, self._commits)
                     stored[name] += events
                     floor = f"peer ledger {PEERS[name][0]} {flight}"
-                    self._figures.add(f"peer {name} {flight}", "events/s", events / seconds, floor)
+                    self._figures.add(f"peer {name} {flight}", "events/s", rate, floor)
             for name, peer in peers.items():
                 found = peer.count()
                 check(found == stored[name], f"{name}: {stored[name]} events stored, {found} found")

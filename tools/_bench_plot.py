@@ -17,7 +17,9 @@ def plot(results: list[dict[str, Any]], directory: Path) -> list[Path]:
             [
                 it
                 for it in results
-                if it["ratio"] is not None and not it["name"].startswith(("growth", "peer"))
+                if it["ratio"] is not None
+                and not it["name"].startswith(("growth", "peer", "partitions"))
+                and it["name"].rpartition(" ")[2] not in ("p99", "p99.9")
             ],
             "ratio",
             "times its floor",

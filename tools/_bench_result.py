@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -120,29 +120,57 @@ def _file_system(directory: Path) -> str:
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:
-    """One aligned page: what, median with its spread, its floor, and how many times the floor it costs.
+    """One aligned page: what, median with its spread, its floor, and how many times the floor it costs; then latencies.
 
     Floors that are of no interest by themselves stand only beside what is measured against them (and in the JSON).
     """
+    plain, latencies = apart(results)
     rows = [("", "median", "low", "high", "unit", "floor", "x floor", "")]
+    for it in plain:
+        median, low, high, floor = (figure(it[key]) for key in ("median", "low", "high", "floor"))
+        rows.append((it["name"], median, low, high, it["unit"], floor, ratio_of(it), it["note"]))
+    text = _aligned(rows, left=(0, 4, 7))
+    if latencies:
+        text += "\n\n" + _aligned([LATENCY_HEAD, *latencies], left=(0,))
+    return text
+
+
+LATENCY_HEAD: Final = ("latency, us", "p50", "x floor", "p99", "x floor", "p99.9", "x floor")
+
+
+def apart(results: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[tuple[str, ...]]]:
+    """What a page shows: the rows but for percentiles, and a row of text for each three of these; medians of rounds."""
+    plain: list[dict[str, Any]] = []
+    latencies: dict[str, list[str]] = {}
     for it in results:
+        name, _, percent = it["name"].rpartition(" ")
         if it["name"].startswith(UNSEEN):
             continue
-        ratio = "" if it["ratio"] is None else f"{it['ratio']:.2f}"
-        median, low, high, floor = (_figure(it[key]) for key in ("median", "low", "high", "floor"))
-        rows.append((it["name"], median, low, high, it["unit"], floor, ratio, it["note"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(8)]
-    lines = [
+        if percent in ("p50", "p99", "p99.9"):
+            latencies.setdefault(name, []).extend((figure(it["median"]), ratio_of(it)))
+        else:
+            plain.append(it)
+    return plain, [(name, *cells) for name, cells in latencies.items()]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
         "  ".join(
-            cell.ljust(width) if column in (0, 4, 7) else cell.rjust(width)
+            cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
-    ]
-    return "\n".join(lines)
+    )
 
 
-def _figure(value: float | None) -> str:
+def ratio_of(it: dict[str, Any]) -> str:
+    """How many times its floor it costs, as a person reads it."""
+    return "" if it["ratio"] is None else f"{it['ratio']:.2f}"
+
+
+def figure(value: float | None) -> str:
+    """A figure as a person reads it."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

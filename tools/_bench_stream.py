@@ -25,7 +25,7 @@ ON_THEIR_WAY: Final = 64
 WAIT_S: Final = 10.0
 GOAL_US: Final = 1_000
 SETTLE_S: Final = 0.3
-IDLE_AFTER_S: Final = 2.0
+IDLE_AFTER_S: Final = 3.0
 """A start is over by then."""
 
 

@@ -256,6 +256,10 @@ class Engine:
         """
         self._reception.submit(door, inputs, Arrival(actor, received_at_ns), reply)
 
+    def run_now(self) -> None:
+        """Run turns of what was taken without waiting for a turn of the loop; never raises."""
+        self.dispatcher.run_now()
+
     def _hand_in(self, firings: list[TimerDue], not_taken: Callable[[list[TimerDue]], None]) -> None:
         """Due times are inputs like any other; those that find no room come again."""
 

@@ -44,6 +44,9 @@ class CountingEngine(AnsweringEngine):
         self.wanted = wanted
         self.reached = trio.Event()
 
+    def run_now(self) -> None:
+        """Whatever is handed in is answered when the test says so."""
+
     def submit_nowait(self, *args: Any, **options: Any) -> None:
         super().submit_nowait(*args, **options)
         self.wanted -= 1

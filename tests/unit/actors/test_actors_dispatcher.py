@@ -312,3 +312,54 @@ def test_control_c_waits_for_the_end_of_the_turn():
 def test_limits_that_mean_nothing_are_refused(options: dict[str, int]):
     with pytest.raises(ValueError, match="start at 1"):
         Dispatcher(Entities(), echo, **options)
+
+
+async def test_a_sender_may_have_a_batch_run_at_once_in_its_own_task():
+    seen: list[int] = []
+    got: list[object] = []
+    dispatcher = Dispatcher(Entities(), seen.append, limit=10, turns_max=3)
+    dispatcher.submit_nowait([0], got.append)
+    dispatcher.run_now()
+    assert not seen  # nobody runs it yet
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(dispatcher.run)
+        await wait_all_tasks_blocked()
+        dispatcher.submit_nowait([1, 2], got.append)
+        dispatcher.submit_nowait([3, 4], got.append)
+        dispatcher.run_now()
+        assert (seen, len(got)) == ([0, 1, 2, 3], 2)  # as fair as any batch: the rest is for `run`
+        dispatcher.pause()
+        dispatcher.run_now()
+        assert seen == [0, 1, 2, 3]
+        dispatcher.resume()
+        await dispatcher.wait_idle()
+        assert (seen, len(got)) == ([0, 1, 2, 3, 4], 3)
+        dispatcher.submit_nowait([5])
+        dispatcher.stop()
+        dispatcher.run_now()
+    assert seen == [0, 1, 2, 3, 4, 5]
+    dispatcher.run_now()  # it has ended
+
+
+async def test_a_fault_that_is_escalated_in_the_senders_task_ends_run_and_not_the_sender():
+    def receive(n: int) -> None:
+        raise DiskFailed(n)
+
+    dispatcher = Dispatcher(Entities(), receive, limit=10, on_fault=escalate_only(DiskFailed))
+    sent: list[int] = []
+
+    async def send_while_it_runs() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(dispatcher.run)
+            await wait_all_tasks_blocked()
+            dispatcher.submit_nowait([1, 2])
+            dispatcher.run_now()
+            dispatcher.run_now()
+            sent.append(1)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await send_while_it_runs()
+    assert raised.group_contains(DiskFailed, match="1")
+    assert sent
+    with pytest.raises(Stopped):
+        dispatcher.submit_nowait([3])

@@ -22,6 +22,8 @@ _ARTIFACTS: Final = (
     ("org.apache.kafka", "kafka-tools", VERSION),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4"),  # without it the broker says nothing
 )
+QUICK_TO_START: Final = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A broker for tests: small, and compiled no further than pays within seconds."""
 _ASKS_VERSIONS: Final = b"\0\0\0\x0a" + b"\0\x12\0\0" + b"\0\0\0\1" + b"\xff\xff"
 """ApiVersions, which a broker answers once it takes requests."""
 
@@ -33,8 +35,15 @@ class KafkaServer(Server):
     name: ClassVar[str] = "kafka"
     packages: ClassVar[tuple[str, ...]] = ("openjdk-17-jre-headless", "maven")
 
-    def __init__(self, directory: Path, port: int = 0, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int = 0,
+        properties: Mapping[str, str] | None = None,
+        java_options: Sequence[str] = QUICK_TO_START,
+    ) -> None:
         super().__init__(directory, port)
+        self._java_options = java_options
         self.controller_port: int = self.more.setdefault("controller_port", free_port())
         self._properties = properties or {}
 
@@ -100,7 +109,7 @@ class KafkaServer(Server):
                 "Kafka needs Java 17 and its jars",
                 f"apt-get install {' '.join(self.packages)}, or set {JARS}",
             )
-        return [java, "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+        return [java, *self._java_options, "-cp", f"{jars}/*"]
 
 
 def find_jars() -> str | None:
