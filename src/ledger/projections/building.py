@@ -7,6 +7,7 @@ from typing import Any, cast, final
 
 from msgspec import Struct
 
+from ledger.fold import Part, whole
 from ledger.projections.contract import Row, Step
 from ledger.projections.parking import Parking
 
@@ -25,21 +26,14 @@ class Builders(Struct, frozen=True):
     states: Mapping[str, OfState] = {}
     """By kind of entity (`order`, `fill`, `position`, `book`, ...: the names of the fold's stores): called once a
     batch for each entity that changed, with its state at the end of the batch."""
-
-
-def rows_of_event(build: OfEvent, step: Step, fold: Any, parking: Parking) -> list[Row]:
-    """The event's rows; [] and a parked event if they cannot be built."""
-    try:
-        return list(build(step, fold))
-    except Exception as error:  # a row that cannot be built must not stop those that can
-        parking.park(f"{type(step.event).__name__} {step.seq}", step.seq, repr(error))
-        return []
+    part: Callable[[Any], Part] = whole
+    """What of the fold these functions read: a projector folds no more than that (`ledger.fold.parts`)."""
 
 
 def rows_of_state(kind: str, build: OfState, key: Any, state: Any, fold: Any, parking: Parking) -> list[Row]:
     """The entity's rows; [] and a parked entity if they cannot be built. A later state may be built again."""
     try:
-        rows = list(build(key, state, fold))
+        rows = [*build(key, state, fold)]
     except Exception as error:
         parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
         return []
