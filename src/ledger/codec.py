@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import reduce
 from hashlib import blake2b
-from operator import or_
 from typing import Any, Final
 
 import msgspec
@@ -64,7 +63,7 @@ def decoder_of(
     }
     if not others:
         return decode_events, set()
-    either: Any = reduce(or_, (*wanted, *others))
+    either: Any = reduce(lambda one, other: one | other, (*wanted, *others))
     some: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[either])
 
     def decode(payload: bytes) -> list[Any]:

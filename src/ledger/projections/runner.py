@@ -142,7 +142,9 @@ class Runner:
             return True
         batch = replace(batch, ready=self._projection.prepare(batch))
         self._end_writing()
-        if feed.at is batch.to and not self._stop.is_set():  # else the sink had lost something: the feed went back
+        if (
+            feed.at is batch.to and not self._stop.is_set()
+        ):  # else the sink had lost something: the feed went back
             self._writing = (feed, batch, self._writer.submit(self._projection.apply, batch))
         return True
 

@@ -277,7 +277,7 @@ class PostgresSink:
         return self._target.down(error)
 
     def _apply(self, connection: Connection, batch: Batch) -> None:
-        ready: _Ready = batch.ready
+        ready: _Ready | None = batch.ready
         if ready is None or ready.kept is not self._kept:  # a month was dropped since
             ready = self.prepare(batch)
         self._make_months(connection, ready.months)
