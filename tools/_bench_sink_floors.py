@@ -59,8 +59,9 @@ def rows_of_each_event(data: Path, sink: Projection) -> Each:
         entities = actors.Entities()
         states = sink.builders(journal).states
         dirty: dict[str, set[Any]] = {kind: set() for kind in states}
-        for kind, keys in dirty.items():
-            entities.store(kind, dirty=keys)
+        stores: dict[str, actors.Store[Any, Any]] = {
+            kind: entities.store(kind, dirty=keys) for kind, keys in dirty.items()
+        }
         fold = (TradingFold if journal == "trading" else MarketFold)(0, entities)
         for seq, now, event in _events(data, journal):
             if seq > EVENTS_EACH:
@@ -70,7 +71,7 @@ def rows_of_each_event(data: Path, sink: Projection) -> Each:
             entities.install()
             for kind, keys in dirty.items():
                 for key in keys:
-                    rows += states[kind](key, entities.store(kind).states[key], fold)
+                    rows += states[kind](key, stores[kind].states[key], fold)
                 keys.clear()
     return Each(rows, count)
 

@@ -18,7 +18,7 @@ from ledger.codec import decoder_of
 from ledger.errors import Corrupt
 from ledger.fold import Apply, MarketFold, TradingFold, whole
 from ledger.journal import Frame, JournalReader, open_readonly, place_text
-from ledger.projections.building import Builders, OfEvent, rows_of_state
+from ledger.projections.building import Builders, OfEvent, entity_name
 from ledger.projections.contract import Batch, Offset, Row, Step
 from ledger.projections.errors import Misplaced
 from ledger.projections.parking import Parking
@@ -207,8 +207,16 @@ class Feed:
         for kind, keys in self._dirty.items():
             build = self._builders.states[kind]
             store: actors.Store[Any, Any] = fold.entities.store(kind)
+            states, parking = store.states, self._parking
             for key in sorted(keys) if len(keys) < _SORTED_MAX else keys:
-                rows += rows_of_state(kind, build, key, store.states[key], fold, self._parking)
+                state = states[key]
+                try:
+                    rows.extend(build(key, state, fold))
+                except Exception as error:  # the others go on; a later state may be built again
+                    parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
+                else:
+                    if len(parking):
+                        parking.release(entity_name(kind, key))
             keys.clear()
 
 

@@ -54,7 +54,7 @@ def order_rows(key: tuple[str, str], state: OrderState, fold: TradingFold) -> li
         utc_time(state.ts_updated),
         exact(state.cum, qs),
         exact(order_state.leaves(state), qs),
-        average(order_state.avg_px(state), ps),
+        average(order_state.avg_px(state), ps) if state.cum else None,
         exact(state.cum_cost, ps + qs),
         fees_text(state.fees),
         state.fill_count,

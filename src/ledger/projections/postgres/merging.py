@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, final
 
 from msgspec import Struct
 from psycopg import sql
+from psycopg.types.numeric import DecimalBinaryDumper
 
 from ledger.projections.contract import Row
 from ledger.projections.postgres.migrations import Connection
@@ -86,8 +88,8 @@ class Merging:
                     "create temp table if not exists {} on commit delete rows as select {} from {} limit 0"
                 ).format(staging, names, sql.Identifier(self._schema, table.name))
             )
-        # Records hold a time as PostgreSQL does: microseconds in eight bytes.
-        types = ["int8" if kind == "timestamptz" else kind for _, kind in columns]
+        # COPY sends no types: a time stands in its record as the microseconds that PostgreSQL stores, a number as its bytes.
+        types = [_SENT_AS.get(kind, kind) for _, kind in columns]
         with connection.cursor() as cursor:
             copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(staging, names)
             with cursor.copy(copy) as copying:
@@ -115,6 +117,10 @@ def records_of(rows: Sequence[Row]) -> Records:
         for at in shape.times:
             if (moment := record[at]) is not None:
                 record[at] = _microseconds(moment)
+        for at in shape.numbers:
+            if (number := record[at]) is not None:
+                known = _NUMBERS.get(id(number))
+                record[at] = known[1] if known is not None else _numeric(number)
         found.setdefault(row.table, {})[row.key] = record
     for row in late:
         table, begin, kinds = _SIDES[row.table]
@@ -141,14 +147,16 @@ class _Shape(Struct, frozen=True):
 
     times: tuple[int, ...]
     """Which columns are times."""
+    numbers: tuple[int, ...]
+    """Which are exact numbers."""
     sides: tuple[None, ...]
     """Columns of side rows, not given yet."""
 
 
 def _shape(table: Table) -> _Shape:
     own = (*table.key, *table.values, ("version", "int8"))
-    times = tuple(at for at, (_, kind) in enumerate(own) if kind == "timestamptz")
-    return _Shape(times, (None,) * (len(table.columns()) - len(own)))
+    times, numbers = (tuple(at for at, (_, kind) in enumerate(own) if kind == wanted) for wanted in _SENT_AS)
+    return _Shape(times, numbers, (None,) * (len(table.columns()) - len(own)))
 
 
 def _side(table: Table, side: Side) -> tuple[str, int, tuple[bool, ...]]:
@@ -156,12 +164,29 @@ def _side(table: Table, side: Side) -> tuple[str, int, tuple[bool, ...]]:
     return table.name, begin, tuple(kind == "timestamptz" for _, kind in side.values[:-1])
 
 
+_SENT_AS: Final = {"timestamptz": "int8", "numeric": "bytea"}
 _SHAPES: Final = {table.name: _shape(table) for table in TABLES.values()}
 _SIDES: Final = {name: _side(table, side) for name, (table, side) in SIDE_OF.items()}
 """By side row: its table, its first column there, and which of its columns are times."""
 
 
-@functools.lru_cache(maxsize=16_384)
+_DUMP: Final = DecimalBinaryDumper(Decimal).dump
+_REMEMBERED: Final = 16_384
+_NUMBERS: dict[int, tuple[Decimal, bytes]] = {}
+"""Numbers met, by identity, with their bytes: `exact` gives the same object for the same number, most often, and one
+that stands here lives, so that no other can have its identity."""
+
+
+def _numeric(number: Decimal) -> bytes:
+    """As PostgreSQL's binary format has it."""
+    if len(_NUMBERS) >= _REMEMBERED:
+        _NUMBERS.clear()
+    made = bytes(_DUMP(number) or b"")
+    _NUMBERS[id(number)] = (number, made)
+    return made
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
 def _microseconds(moment: datetime) -> int:
     """Since PostgreSQL's epoch."""
     return (moment - _EPOCH) // _MICROSECOND
