@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_lag import LagBench
 from _bench_one import OneBench
 from _bench_overload import OverloadBench
 from _bench_partitions import PartitionBench
@@ -76,10 +78,13 @@ def run(arguments: list[str], described: str) -> int:
     options = _options(arguments, described)
     figures = Figures()
     sys.setswitchinterval(load().settings.engine.switch_interval_us / 1e6)
-    with tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=options.dir) as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=options.dir) as directory,
+        ExitStack() as stack,
+    ):
         root = Path(directory)
         about = machine(root)
-        rounds = _rounds(options, figures, root)
+        rounds = _rounds(options, figures, root, stack)
         try:
             for number in range(options.rounds):
                 took: list[str] = []
@@ -122,7 +127,7 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
 
 
 def _rounds(
-    options: argparse.Namespace, figures: Figures, root: Path
+    options: argparse.Namespace, figures: Figures, root: Path, stack: ExitStack
 ) -> list[tuple[str, Callable[[], None]]]:
     settings = _roomy(engine_settings(load().settings))
     # Python's collector as it stands in `serve` once recovery is over, for the floors as for the engine.
@@ -162,7 +167,12 @@ def _rounds(
         "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
         "growth": lambda: [GrowthBench(sizes, histories, settings, figures, root, seed).round],
         "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
-        "projections": lambda: [ProjectionBench(figures, scale).round],
+        "projections": lambda: [
+            stack.enter_context(
+                closing(ProjectionBench(figures, root, seed, (orders, market), settings))
+            ).round,
+            LagBench(figures, root, seed, 5.0 * scale).round,
+        ],
         "recovery": lambda: [RecoveryBench(figures, root, _histories(options)).round],
     }
     assert tuple(parts) == (*PARTS, *ASKED)
