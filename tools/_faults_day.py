@@ -21,7 +21,13 @@ from ledger.client.answers import answers_of, key_of, retry_after_s
 from ledger.codec import decode_events
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side
-from ledger.domain.events import CancelRequested, CommandRejected, OrderSubmitted, ReplaceRequested
+from ledger.domain.events import (
+    CancelRequested,
+    CommandRejected,
+    OrderSubmitted,
+    ReplaceRequested,
+    SourceGapClosed,
+)
 from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportCanceled
 from ledger.engine import replay
 from ledger.engine.recovery import recover
@@ -199,6 +205,7 @@ class Day:
         """All of them, in order."""
         self._pending: list[Batch] = []
         self._heads: dict[str, list[tuple[int, bytes]]] = {name: [] for name in JOURNALS}
+        self._closing: set[Any] = set()
         self._choose = random.Random(f"again {partition} {seed}")
 
     def trade(self, door: Door, batches: int) -> None:
@@ -232,12 +239,18 @@ class Day:
                 raise Failure(f"{type(message).__name__}: {answer}")
             if first is None:
                 self.acked[key] = answer
-            elif not answer.repeated or (
-                type(answer) is not FactCommitted
-                and msgspec.structs.replace(answer, repeated=False)
-                != msgspec.structs.replace(first, repeated=False)
-            ):
+            elif type(answer) is FactCommitted:
+                if not answer.repeated:
+                    self._closed_again(key, answer, first)
+            elif answer != msgspec.structs.replace(first, repeated=True):
                 raise Failure(f"answered {answer}, first it was {first}")
+
+    def _closed_again(self, key: Any, answer: FactCommitted, first: FactCommitted) -> None:
+        """A fact that says what is known leaves no event, so a later start cannot know its number: when it comes again it
+        closes the hole that was noted in doubt, and does nothing else."""
+        if not first.repeated or key in self._closing:
+            raise Failure(f"answered {answer}, first it was {first}")
+        self._closing.add(key)
 
     def ask_digests(self, door: Door) -> dict[str, tuple[int, str]]:
         """(head, digest) of each journal, as the ledger says."""
@@ -279,6 +292,9 @@ class Day:
         )
         if many := [key for key, number in (once + facts).items() if number > 1]:
             raise Failure(f"in the journal more than once: {many[0]}")
+        did = [key for key in facts if key[1:] in self._closing and key[0] is not SourceGapClosed]
+        if did:
+            raise Failure(f"answered as known, and {did[0]} is in the journal")
         places = {
             name: {_key(event): seq for seq, event in reversed(events.items())} for name, events in at.items()
         }

@@ -202,17 +202,17 @@ class _Capture:
         messages: list[Any] = [capture.snapshot(10, [("90.00", "5.00")], [("110.00", "5.00")])]
         self._change("90.00", "5.00", "110.00", "5.00")
         self._trades: list[str] = []
-        for number in range(MESSAGES):
+        for turn in range(MESSAGES):
             update = 10 + len(messages) - len(self._trades)
-            if number % 3:
+            if turn % 3:
                 bid = f"{choose.randint(80, 99)}.00"
                 ask = f"{choose.randint(101, 120)}.00"
                 qty, other = f"{choose.randint(0, 3)}.00", f"{choose.randint(0, 3)}.00"
                 messages.append(capture.depth(update, update, [(bid, qty)], [(ask, other)]))
                 self._change(bid, qty, ask, other)
             else:
-                messages.append(capture.trade("100.00", "1.00", number))
-                self._trades.append(str(number))
+                messages.append(capture.trade("100.00", "1.00", turn))
+                self._trades.append(str(turn))
         path = capture.write(folder / f"{number}.txt", messages)
         words = ("feed", "binance", str(path), "--symbol", self.symbol, "--speed", SPEED)
         self.words = (*words, "--data", str(self._data))

@@ -5,7 +5,6 @@ With three partitions one engine alone is killed now and then, and starts again 
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil

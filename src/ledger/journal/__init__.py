@@ -5,10 +5,11 @@ journal/FORMAT.md. Nobody outside imports anything behind this door.
 """
 
 from ledger.journal.base import BASE_FORMAT, BaseHeader, base_path, fork_hash, read_base, write_base
+from ledger.journal.begun import JOURNALS, PARENTS
 from ledger.journal.commit import Commit
-from ledger.journal.copying import PARENTS, CopyMark, copy_journal, read_mark
-from ledger.journal.cutting import begin_lineage, drop_segments, droppable
-from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_partition, open_readonly
+from ledger.journal.copying import CopyMark, copy_journal, read_mark
+from ledger.journal.cutting import begin_lineage, drop_segments, droppable, finish_lineage
+from ledger.journal.directory import DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.findings import Problem, Report, VerifiedHead
 from ledger.journal.frame import (
@@ -118,6 +119,7 @@ __all__ = [
     "drop_snapshots",
     "droppable",
     "encode_frame",
+    "finish_lineage",
     "fork_hash",
     "genesis",
     "index_path",

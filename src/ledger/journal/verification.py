@@ -15,8 +15,8 @@ import lmdb.verify as lmdb_verify
 import msgspec
 
 from ledger.journal.base import fork_hash, read_base
-from ledger.journal.copying import PARENTS
-from ledger.journal.directory import JOURNALS, open_readonly
+from ledger.journal.begun import JOURNALS, PARENTS
+from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt
 from ledger.journal.findings import FAULTS, Check, Progress, Report, VerifiedHead, no_progress
