@@ -85,7 +85,6 @@ class Engine:
         self._clock = clock
         self._commit_of = commit_of
         self._reserve = reserve
-        self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
         self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
@@ -110,9 +109,8 @@ class Engine:
         uses = self.settings.passivates
         directories = {name: self.directory.journal(name, self.number) for name in heads}
         how = Found(last_run(directories, heads), self._clock())
-        found = recover(
-            self.directory.path, self.number, entities=self._entities, passivates=uses, use_index=uses
-        )
+        found = recover(self.directory.path, self.number, passivates=uses, use_index=uses)
+        self._entities = found.entities
         self.recovered = {"trading": found.trading, "market": found.market}
         self._start_report = list(sentences(self.recovered, how, found.why_no_index, uses_snapshots=uses))
         trading, market = found.trading.fold, found.market.fold

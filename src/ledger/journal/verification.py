@@ -189,6 +189,8 @@ class _Walk:
         self._settled: Head | None = None
         """The same without what stands in the wal, once that was looked at."""
         self._unbroken = True
+        self._at_stop = directory.origin
+        """The head at the seq of the last clean stop, once a frame was seen that ends there."""
         self._frames = 0
         self._events = 0
         self._damaged_end: int | None = None
@@ -244,11 +246,7 @@ class _Walk:
             damaged = self._check.problems[self._damaged_end]
             what = f"the journal ended in a damaged frame after {self._whole.seq}: {damaged.what}"
             self._check.problems[self._damaged_end] = msgspec.structs.replace(damaged, what=what)
-        stopped = self._directory.stopped
-        if stopped is not None and self._unbroken and self._whole.seq < stopped.seq:
-            file = self._directory.path / MANIFEST
-            what = f"the last clean stop was at {stopped.seq}, the journal ends at {self._whole.seq}"
-            self._check.problem(file, self._place(stopped.seq), what)
+        self._check_stop()
         self.report()
 
     def report(self) -> None:
@@ -317,15 +315,21 @@ class _Walk:
         self._events += frame.count
         if self._unbroken:
             self._whole = frame.head
-        self._compare_stop(frame.head)
+        if self._directory.stopped is not None and frame.last_seq == self._directory.stopped.seq:
+            self._at_stop = frame.head
 
-    def _compare_stop(self, head: Head) -> None:
-        stopped = self._directory.stopped
-        if stopped is not None and head.seq == stopped.seq and head != stopped:
-            file = self._directory.path / MANIFEST
-            self._check.problem(
-                file, self._place(head.seq), "the frame here is not the one of the last clean stop"
-            )
+    def _check_stop(self) -> None:
+        """That the journal holds the frame of its last clean stop; what a cut dropped is not asked for."""
+        stopped, origin = self._directory.stopped, self._directory.origin
+        if stopped is None or not self._unbroken or stopped.seq < origin.seq:
+            return
+        if self._whole.seq < stopped.seq:
+            what = f"the last clean stop was at {stopped.seq}, the journal ends at {self._whole.seq}"
+        elif self._at_stop != stopped:
+            what = "the frame here is not the one of the last clean stop"
+        else:
+            return
+        self._check.problem(self._directory.path / MANIFEST, self._place(stopped.seq), what)
 
     def _compare_manifest(self, segment: SegmentFile, before: Head | None, frames: int, size: int) -> None:
         try:
