@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, Self
@@ -44,6 +46,8 @@ class Fork:
         theirs.close()
         assert self._process.pid is not None
         self.pid = self._process.pid
+        # Not its number: the fork server waits for it, so that number may be another's by the time of a signal.
+        self._handle = os.pidfd_open(self.pid)
         self._code: int | None = None
         self._strace: subprocess.Popen[bytes] | None = None
         if strace is not None:
@@ -57,7 +61,7 @@ class Fork:
 
     def __exit__(self, *_error: object) -> None:
         if self._code is None:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self.end()
 
     def said(self, timeout_s: float = PATIENCE_S) -> str | None:
@@ -76,7 +80,11 @@ class Fork:
 
     def terminate(self) -> None:
         """SIGTERM."""
-        self._process.terminate()
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, number)
 
     def end(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it has gone, strace too; its exit code, minus a signal's number. Raises TimeoutError."""
@@ -85,11 +93,12 @@ class Fork:
         self._process.join(timeout_s)
         code = self._process.exitcode
         if code is None:
-            self._process.kill()
+            self._signal(signal.SIGKILL)
             self._process.join()
         if self._strace is not None:
             self._strace.wait()
         self._code = self._process.exitcode
+        os.close(self._handle)
         self._said.close()
         self._process.close()
         if code is None:

@@ -22,6 +22,7 @@ from ledger.engine.lineage import begin_lineage
 from ledger.errors import Corrupt, Rejected, Unavailable
 from ledger.parent import Parent
 from ledger.projections.follower import Follower
+from ledger.testing.made_journal import MadeJournal
 
 WAL_BYTES = 256 * 1024
 SEGMENT_BYTES_MAX = 48 * 1024
@@ -95,10 +96,40 @@ def new_lineage(say: Say, data: str) -> int:
     return 0
 
 
+def trade_and_follow(_say: Say, data: str, rounds: int) -> int:
+    """A journal and its follower, in turn; a line `SEQ CHAIN` on standard output for each frame that is durable."""
+    with MadeJournal(Path(data)) as made:
+        follower = Follower(
+            Path(data),
+            0,
+            snapshot_events=SNAPSHOT_EVENTS,
+            snapshots_kept=2,
+            say=_tell,
+            checkpoint_events=CHECKPOINT_EVENTS,
+        )
+        follower.take()
+        follower.open()
+        for _ in range(rounds):
+            for _ in range(4):
+                made.trade(1)
+                _acknowledge(made)
+            made.quote(2)
+            while follower.step():
+                pass
+        follower.close()
+    return 0
+
+
+def _acknowledge(made: MadeJournal) -> None:
+    head = made.heads()["trading"]
+    print(f"{head.seq} {head.chain_hash.hex()}", flush=True)
+
+
 PROGRAMS: dict[str, Callable[..., int]] = {
     "serve": serve,
     "parent": parent,
     "follow": follow,
+    "trade_and_follow": trade_and_follow,
     "command": command,
     "new_lineage": new_lineage,
 }
