@@ -24,9 +24,9 @@ from ledger.domain.enums import OrderType, Side
 from ledger.domain.events import (
     CancelRequested,
     CommandRejected,
+    OrderFilled,
     OrderSubmitted,
     ReplaceRequested,
-    SourceGapClosed,
 )
 from ledger.domain.facts import BookDelta, BookSnapshot, Quote, ReportCanceled
 from ledger.engine import replay
@@ -247,7 +247,7 @@ class Day:
 
     def _closed_again(self, key: Any, answer: FactCommitted, first: FactCommitted) -> None:
         """A fact that says what is known leaves no event, so a later start cannot know its number: when it comes again it
-        closes the hole that was noted in doubt, and does nothing else."""
+        closes the hole that was noted in doubt, and its content is judged by the state of then. It is no fill."""
         if not first.repeated or key in self._closing:
             raise Failure(f"answered {answer}, first it was {first}")
         self._closing.add(key)
@@ -292,7 +292,7 @@ class Day:
         )
         if many := [key for key, number in (once + facts).items() if number > 1]:
             raise Failure(f"in the journal more than once: {many[0]}")
-        did = [key for key in facts if key[1:] in self._closing and key[0] is not SourceGapClosed]
+        did = [key for key in facts if key[1:] in self._closing and key[0] is OrderFilled]
         if did:
             raise Failure(f"answered as known, and {did[0]} is in the journal")
         places = {

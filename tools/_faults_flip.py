@@ -41,7 +41,7 @@ KINDS = ("located", "reported", "of no account", "failed")
 HUNG_S = 60
 REBUILT_EVERY = 50
 """So many damaged indexes are looked at before one is also built again by a follower, as all would be."""
-SEGMENT_BYTES_MAX = 40 * 1024
+SEGMENT_BYTES_MAX = 24 * 1024
 WAL_BYTES = 64 * 1024
 Outcome = Callable[[], str]
 
@@ -70,12 +70,12 @@ def _tell(what: str, size: int, counts: Counter[str]) -> None:
 def _files(folder: Path) -> Iterator[tuple[str, Path, Outcome]]:
     """(kind, file, what a change of it comes to)."""
     stopped, crashed = folder / "stopped", folder / "crashed"
-    write_journal(stopped, [3, 1, 4, 1, 5, 9, 2, 6], size=200, segment_bytes_max=SEGMENT_BYTES_MAX)
+    write_journal(stopped, [3, 1, 4, 1, 5], size=300, segment_bytes_max=SEGMENT_BYTES_MAX)
     write_journal(crashed, [3, 1, 4], size=200)
     crash_unsettled(crashed, [5, 3, 5], size=300, wal_bytes=WAL_BYTES)
-    settled = _Journal(stopped).outcome
+    whole, settled = _Journal(stopped, ("trading", "market")).outcome, _Journal(stopped).outcome
     for path in sorted(stopped.glob("**/*.json")):
-        yield "manifest", path, settled
+        yield "manifest", path, whole
     for path in sorted(stopped.glob("trading/0/segments/*.lmdb")):
         yield "segment", path, settled
     unsettled = _Journal(crashed).outcome
@@ -99,11 +99,11 @@ def _files(folder: Path) -> Iterator[tuple[str, Path, Outcome]]:
 def _make(data: Path) -> None:
     """A journal with a snapshot, an index that has gone on from it, and a tail above both."""
     with MadeJournal(data) as journal:
-        journal.trade(20)
+        journal.trade(8)
         journal.quote(6)
         with following(data) as follower:
             snapshot_all(follower)
-            journal.trade(8)
+            journal.trade(5)
             while follower.step():
                 pass
             follower.checkpoint()
@@ -192,22 +192,24 @@ def _change_each(
 class _Journal:
     """A data directory before the change, and what its change comes to."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, data: Path, journals: Sequence[str] = ("trading",)) -> None:
+        """`journals`: both are looked at where the change is not in a file of trading alone."""
+        self._data, self._journals = data, journals
+        self._verified = data / "trading" / "0" if journals == ("trading",) else data
         self._whole = self._read()
-        self._notices = set(verify(data).notices)
+        self._notices = set(verify(self._verified).notices)
 
     def _read(self) -> list[object]:
         manifest = open_readonly(self._data)
         said: list[object] = [manifest.lineage, manifest.partitions]
-        for journal in ("trading", "market"):
+        for journal in self._journals:
             with JournalReader(self._data, journal, 0) as reader:
                 said += [reader.directory.stopped, *reader.frames()]
         return said
 
     def outcome(self) -> str:
         try:
-            report = verify(self._data)
+            report = verify(self._verified)
         except (Corrupt, Rejected, Unavailable) as error:
             return "located" if str(self._data) in str(error) else f"not located: {error}"
         if not report.ok:

@@ -19,7 +19,7 @@ import _faults_kill_load as load
 from _faults_calls import COUNTING, Point, counted, points_of, segments_of
 from _faults_day import Day, Died, Door, Failure
 from _faults_forks import Fork
-from _faults_lives import BATCHES, Counts, failed, follow, start, tail, tally
+from _faults_lives import BATCHES, Counts, failed, follow, start, tail, tally, tell
 
 MODES = ("wal", "lmdb")
 PARTITIONS = 3
@@ -44,11 +44,6 @@ def run(folder: Path, count: int, seed: int) -> Counter[str]:
     return counts
 
 
-def _told(what: str, counts: Counts) -> None:
-    words = "  ".join(f"{name} {number:,}" for name, number in counts.items())
-    print(f"{what:<16} so far: {words}", flush=True)
-
-
 # ---- one ledger --------------------------------------------------------------------------------------------
 
 
@@ -68,7 +63,7 @@ def ledgers(folder: Path, mode: str, count: int, seed: int, counts: Counts) -> N
         except Failure as failure:
             failed(counts, f"{mode}: a ledger killed at {', '.join(map(str, points))}", failure, life)
         shutil.rmtree(life)
-    _told(f"ledger {mode}", counts)
+    tell(f"ledger {mode}", counts)
 
 
 def _count_ledger(folder: Path, mode: str, seed: int) -> tuple[Counter[tuple[str, str]], ...]:
@@ -120,7 +115,7 @@ def engines(folder: Path, mode: str, count: int, seed: int, counts: Counts) -> N
     except Failure as failure:
         failed(counts, f"{mode}: engines", failure, folder)
     shutil.rmtree(folder)
-    _told(f"engines {mode}", counts)
+    tell(f"engines {mode}", counts)
 
 
 class _Engines:

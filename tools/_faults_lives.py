@@ -13,6 +13,7 @@ from ledger.projections.follower import Follower
 
 BATCHES = 16
 """Of one start, of up to five inputs each."""
+TOLD_EVERY = 50
 Counts = Counter[str]
 Live = dict[str, tuple[int, str]]
 
@@ -52,8 +53,15 @@ def tally(counts: Counts, fork: Fork, said: Path) -> None:
     counts["points"] += 1
     counts["killed"] += code == -9
     counts["not reached"] += code == 0
+    if counts["points"] % TOLD_EVERY == 0:
+        tell("so far", counts)
     if code not in (0, -9):
         raise Failure(f"it ended with {code}: {tail(said)}")
+
+
+def tell(what: str, counts: Counts) -> None:
+    """The counts as they are now."""
+    print(f"{what}: {'  '.join(f'{name} {number:,}' for name, number in counts.items())}", flush=True)
 
 
 def failed(counts: Counts, where: str, failure: Exception, folder: Path) -> None:
