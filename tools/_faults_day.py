@@ -17,8 +17,9 @@ import msgspec
 import zmq
 
 from _faults_forks import PATIENCE_S, Fork
-from ledger.client.answers import answers_of, key_of, retry_after_s
+from ledger.client.answers import answers_of, retry_after_s
 from ledger.codec import decode_events
+from ledger.domain.codes import Code
 from ledger.domain.commands import CancelOrder, DefineInstrument, DefineStrategy, ReplaceOrder, SubmitOrder
 from ledger.domain.enums import OrderType, Side
 from ledger.domain.events import (
@@ -33,13 +34,15 @@ from ledger.engine import replay
 from ledger.engine.recovery import recover
 from ledger.errors import Corrupt, Unavailable
 from ledger.journal import JournalReader, partition_of, verify
-from ledger.wire import Committed, FactCommitted, Query, Rejected, encode_messages
+from ledger.wire import Committed, FactCommitted, Query, QueryRefused, Refused, Rejected, encode_messages
 from running_engine import Ids, accepted, fill
 
 JOURNALS: Final = ("trading", "market")
 DOORS: Final = ("commands", "reports", "market")
 ONCE: Final = (OrderSubmitted, CancelRequested, ReplaceRequested, CommandRejected)
 """Of these a command makes one."""
+LOOK_MS: Final = 500
+"""After so long without an answer it is asked whether it takes anything at all."""
 Batch = tuple[str, list[Any]]
 
 
@@ -134,6 +137,10 @@ class Desk:
         return Quote(*head, px, qty, px + 100, qty)
 
 
+class Stopped(Exception):
+    """The ledger takes nothing more: its disk has failed, or is full."""
+
+
 class Door:
     """One start of a partition, as its clients see it; closed by `close`."""
 
@@ -165,6 +172,8 @@ class Door:
                 if not retry_after_s(answer):
                     answers[_key(message)] = answer
             left = [message for message in left if _key(message) not in answers]
+            if left and not self._takes():
+                raise Stopped
             if left and time.monotonic() > until:
                 raise Failure(f"refused for {PATIENCE_S:g} s: {left[0]}")
             time.sleep(min(pause, 0.05))
@@ -176,12 +185,28 @@ class Door:
         poller = zmq.Poller()
         poller.register(socket, zmq.POLLIN)
         poller.register(self._fork.ending, zmq.POLLIN)
-        ready = dict(poller.poll(int(PATIENCE_S * 1000)))
-        if socket in ready:
-            return answers_of(socket.recv())
-        if ready:
-            raise Died
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            ready = dict(poller.poll(LOOK_MS))
+            if socket in ready:
+                return answers_of(socket.recv())
+            if ready:
+                raise Died
+            if door != "query" and not self._takes():
+                raise Stopped  # what it had decided when its disk failed gets no answer
         raise Failure(f"no answer from the {door} door within {PATIENCE_S:g} s")
+
+    def _takes(self) -> bool:
+        """Whether it says that it takes new orders."""
+        head = self.head()
+        return bool(head["ready"]) and not head["why"]
+
+    def head(self) -> dict[str, Any]:
+        """What it says of itself. Raises Died, Failure."""
+        (page,) = self.ask("query", [Query("q", "head")])
+        if type(page) is QueryRefused:
+            raise Failure(f"it cannot say what it holds: {page.detail}")
+        return page.rows[0]
 
     def _socket(self, door: str) -> zmq.Socket[bytes]:
         if door not in self._sockets:
@@ -235,6 +260,8 @@ class Day:
         for message, answer in zip(batch[1], door.ask(*batch), strict=True):
             key = _key(message)
             first = self.acked.get(key)
+            if type(answer) is Refused and answer.code == Code.JOURNAL_READ_ONLY:
+                raise Stopped
             if type(answer) not in (Committed, FactCommitted, Rejected):
                 raise Failure(f"{type(message).__name__}: {answer}")
             if first is None:
@@ -254,8 +281,7 @@ class Day:
 
     def ask_digests(self, door: Door) -> dict[str, tuple[int, str]]:
         """(head, digest) of each journal, as the ledger says."""
-        (page,) = door.ask("query", [Query("q", "head")])
-        found = {name: parts[0] for name, parts in page.rows[0]["journals"].items()}
+        found = {name: parts[0] for name, parts in door.head()["journals"].items()}
         return {name: (int(part["head"].rpartition(":")[2]), part["digest"]) for name, part in found.items()}
 
     def check(self, live: dict[str, tuple[int, str]] | None = None) -> None:
@@ -308,6 +334,13 @@ class Day:
             if place != answer.seq and (type(answer) is not FactCommitted or not 0 < place < answer.seq):
                 raise Failure(f"acknowledged and not there: {answer}; its event is {place}")
 
+    def check_past(self, live: dict[str, tuple[int, str]]) -> None:
+        """What it said of its state as of a place, though the journal may have gone on. Raises Failure."""
+        for name, (seq, digest) in live.items():
+            made = replay(self.data, name, self.partition, wal=True, to_seq=seq)
+            if (made.head.seq, f"{made.fold.digest():032x}") != (seq, digest):
+                raise Failure(f"{name}: it said {digest} at {seq}, the journal makes another state there")
+
     def check_states(self, live: dict[str, tuple[int, str]], *, beside: bool = False) -> None:
         """Snapshot, index and tail make what the journal makes. `beside`: a living engine, of what is settled."""
         wal = not beside
@@ -337,4 +370,4 @@ def _key(message: Any) -> Any:
     )
 
 
-__all__ = ["Batch", "Day", "Desk", "Died", "Door", "Failure", "key_of"]
+__all__ = ["Batch", "Day", "Desk", "Died", "Door", "Failure", "Stopped"]

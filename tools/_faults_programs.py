@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 _ = _feed_is_loaded
 
 
-def settings_of(mode: str, partitions: int) -> Settings:
+def settings_of(mode: str, partitions: int, reserve_bytes: int = RESERVE_BYTES) -> Settings:
     """As `serve` has them by default, with small files, free ports and no children."""
     settings = load(None, ("doors.base_port=0",)).settings
     replace = msgspec.structs.replace
@@ -42,14 +42,22 @@ def settings_of(mode: str, partitions: int) -> Settings:
     )
     return replace(
         settings,
-        journal=replace(settings.journal, trading=trading, reserve_bytes=RESERVE_BYTES),
+        journal=replace(settings.journal, trading=trading, reserve_bytes=reserve_bytes),
         engine=replace(settings.engine, partitions=partitions),
     )
 
 
-def serve(say: Say, data: str, mode: str, partitions: int = 1, partition: int | None = None) -> int:
+def serve(
+    say: Say,
+    data: str,
+    mode: str,
+    partitions: int = 1,
+    partition: int | None = None,
+    reserve_bytes: int = RESERVE_BYTES,
+) -> int:
     """A ledger with one partition, or one partition's process of several."""
-    ledger = Ledger(settings_of(mode, partitions), Path(data), _tell, partition=partition)
+    settings = settings_of(mode, partitions, reserve_bytes)
+    ledger = Ledger(settings, Path(data), _tell, partition=partition)
     return trio.run(ledger.serve, lambda about: say(ready_line(about)))
 
 
