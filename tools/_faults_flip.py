@@ -6,7 +6,9 @@ not used, or that reading it does; in each case the start has the state that the
 be told apart from what a crash leaves and are reported: the newest unsettled frame (a torn end), and LMDB's two meta
 pages (an older head, which the heads of the last clean stop show).
 
-Each file is changed in a process of its own: whatever a byte does to it, the next one is tried.
+Each file is changed in a process of its own: whatever a byte does to it, the next one is tried. Where verify, which walks the
+pages itself, has located a change, they are read as a start reads them, by LMDB: that must stop, or give what was written. A
+process that LMDB takes down there is counted; it is no wrong state, and verify says where the damage is.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ from ledger.journal import (
 from ledger.testing.made_journal import MadeJournal
 
 KINDS = ("located", "reported", "of no account", "failed")
+KILLS = "of these kill a reader"
+READING = "located, reading"
 HUNG_S = 60
 REBUILT_EVERY = 50
 """So many damaged indexes are looked at before one is also built again by a follower, as all would be."""
@@ -48,13 +52,13 @@ Outcome = Callable[[], str]
 
 def run(folder: Path, count: int, seed: int) -> Counter[str]:
     """`count`: bytes of each file that are changed, evenly over it from a seeded start; all of a smaller file."""
-    totals: Counter[str] = Counter(dict.fromkeys(("bytes", *KINDS), 0))
+    totals: Counter[str] = Counter(dict.fromkeys(("bytes", *KINDS, KILLS), 0))
     shares: dict[str, Counter[str]] = {}
     for kind, path, outcome in _files(folder):
         counts = _flip(kind, path, count, seed, outcome)
         shares.setdefault(kind, Counter()).update(counts)
         totals.update(counts)
-        totals["bytes"] += counts.total()
+        totals["bytes"] += counts.total() - counts[KILLS]
         _tell(f"{kind} {path.name}", path.stat().st_size, counts)
     for kind, counts in shares.items():
         _tell(f"all of {kind}", counts.total(), counts)
@@ -62,8 +66,8 @@ def run(folder: Path, count: int, seed: int) -> Counter[str]:
 
 
 def _tell(what: str, size: int, counts: Counter[str]) -> None:
-    number = counts.total()
-    shares = "  ".join(f"{name} {counts[name] / number:.1%}" for name in KINDS if counts[name])
+    number = counts.total() - counts[KILLS]
+    shares = "  ".join(f"{name} {counts[name] / number:.1%}" for name in (*KINDS, KILLS) if counts[name])
     print(f"{what:<40} {size:>7,} bytes, {number:,} changed: {shares}", flush=True)
 
 
@@ -123,8 +127,11 @@ def _flip(kind: str, path: Path, count: int, seed: int, outcome: Outcome) -> Cou
     done = 0
     while done < len(places):
         found, ending = _in_a_process(path, content, places[done:], outcome)
-        if ending:
+        if ending and found and found[-1] == READING:
+            counts[KILLS] += 1
+        elif ending:
             found.append(f"the process {ending}")
+        found = ["located" if what == READING else what for what in found]
         for (at, _), what in zip(places[done:], found, strict=False):
             if what not in KINDS:
                 print(f"{kind} {path.name}: byte {at}: {what}", flush=True)
@@ -157,7 +164,7 @@ def _in_a_process(
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading) as told:
-        found = told.read().splitlines()
+        found = told.read().replace(f"{READING}\nlocated\n", "located\n").splitlines()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return found, f"was killed by {signal.Signals(os.WTERMSIG(status)).name}"
@@ -176,14 +183,21 @@ def _change_each(
             signal.alarm(HUNG_S)
             file.seek(at)
             file.write(bytes([content[at] ^ bit]))
-            try:
-                found = outcome()
-            except Exception as error:
-                found = f"{type(error).__name__}: {error}"
-            tell(" ".join(found.split()))
+            found = _guarded(outcome)
+            tell(found)
+            if found == READING:
+                tell(_guarded(outcome.__self__.read_damaged))  # type: ignore[attr-defined]
             if path.exists():
                 file.seek(at)
                 file.write(content[at : at + 1])
+
+
+def _guarded(outcome: Outcome) -> str:
+    try:
+        found = outcome()
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    return " ".join(found.split())
 
 
 # ---- journals ----------------------------------------------------------------------------------------------
@@ -214,7 +228,7 @@ class _Journal:
             return "located" if str(self._data) in str(error) else f"not located: {error}"
         if not report.ok:
             unnamed = [it for it in report.problems if not it.file or not it.what or not it.next]
-            return f"without a place: {unnamed[0]}" if unnamed else self._read_damaged()
+            return f"without a place: {unnamed[0]}" if unnamed else READING
         if set(report.notices) - self._notices:
             return "reported"
         try:
@@ -223,7 +237,7 @@ class _Journal:
             return f"verify is content, and reading is not: {error}"
         return "of no account" if same else "verify is content, and other frames are read"
 
-    def _read_damaged(self) -> str:
+    def read_damaged(self) -> str:
         """verify has found it. A start that reads it must stop, or read what was written, as far as it goes."""
         try:
             read = self._read()
