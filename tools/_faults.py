@@ -16,10 +16,11 @@ NAMES = {
     "disk": 60,
     "clock": 40,
     "order": 10,
+    "lineage": 400,
     "projections": 120,
 }
 """Each fault and its count by default."""
-NEED_STRACE = ("kill", "power", "disk")
+NEED_STRACE = ("kill", "power", "disk", "lineage")
 
 
 def run(arguments: list[str], usage: str) -> int:

@@ -29,7 +29,7 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
-from ledger.engine.recovery import first_seq_of_start, recover
+from ledger.engine.recovery import first_seq_of_start, look_before_reading, recover
 from ledger.engine.routing import Routing
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
@@ -46,6 +46,7 @@ from ledger.journal import (
     Reserve,
     StorageError,
     WriterThread,
+    marked_reading,
 )
 from ledger.views import Row
 from ledger.wire import Answer, Refused
@@ -105,6 +106,12 @@ class Engine:
 
         Raises Corrupt, StorageError.
         """
+        with marked_reading(self.directory.journal("trading", self.number).path) as died:
+            if died:
+                look_before_reading(self.directory, self.number)
+            self._open(token)
+
+    def _open(self, token: trio.lowlevel.TrioToken) -> None:
         heads = {name: self._open_commit(name) for name in ("trading", "market")}
         uses = self.settings.passivates
         directories = {name: self.directory.journal(name, self.number) for name in heads}

@@ -58,6 +58,7 @@ from ledger.journal.snapshot import (
     snapshots_path,
     write_snapshot,
 )
+from ledger.journal.structure import broken_pages, check_pages, marked_reading
 from ledger.journal.verification import verify
 from ledger.journal.wal_commit import WalCommit
 from ledger.journal.wal_file import WAL_BYTES
@@ -110,7 +111,9 @@ __all__ = [
     "WriterThread",
     "base_path",
     "begin_lineage",
+    "broken_pages",
     "chain_frame",
+    "check_pages",
     "copy_journal",
     "create_or_open",
     "damage_of",
@@ -126,6 +129,7 @@ __all__ = [
     "key_of",
     "list_snapshots",
     "mark_damaged",
+    "marked_reading",
     "note_offset",
     "noted_offsets",
     "open_partition",

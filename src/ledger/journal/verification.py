@@ -7,11 +7,9 @@ that the wal continues them and agrees with them, and that no journal is shorter
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast, final
+from typing import Final, final
 
-import lmdb.verify as lmdb_verify
 import msgspec
 
 from ledger.journal.base import fork_hash, read_base
@@ -24,14 +22,13 @@ from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, 
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import writer_of
 from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
+from ledger.journal.structure import broken_pages
 from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import recover_wal
 
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _BATCH_FRAMES_MAX: Final = 16384
 _STRUCTURE_SHOWN_MAX: Final = 5
-# The walker has no types of its own.
-_walk_pages = cast("Callable[[str, bool], list[object]]", lmdb_verify.verify)  # pyright: ignore[reportUnknownMemberType]
 
 
 def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
@@ -258,10 +255,7 @@ class _Walk:
         self._check.heads.append(head)
 
     def _structure_broken(self, path: Path) -> bool:
-        try:
-            found: list[str] = [str(problem) for problem in _walk_pages(str(path), False)]
-        except Exception as error:  # the walker raises whatever the bytes make it raise
-            found = [f"{type(error).__name__}: {error}"]
+        found = broken_pages(path)
         for what in found[:_STRUCTURE_SHOWN_MAX]:
             self._check.problem(path, "LMDB pages", what)
         return bool(found)
