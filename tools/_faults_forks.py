@@ -10,16 +10,28 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, Self
 
 PATIENCE_S: Final = 120.0
 """Nothing takes as long on a machine that is busy with other things, too."""
-# The fork server of Python 3.11 looks for what it is to import where a new Python would.
-os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 _FORKS: Final = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["_faults_programs"])
+
+
+def _start_server() -> None:
+    """The fork server of Python 3.11 looks for what it is to import where a new Python would."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 class Fork:
@@ -38,6 +50,7 @@ class Fork:
 
         `threads`: it follows threads and children, too.
         """
+        _start_server()
         self._said, theirs = _FORKS.Pipe(duplex=False)
         self._process = _FORKS.Process(
             target=_begin, args=(theirs, str(log), strace is not None, name, arguments), daemon=True

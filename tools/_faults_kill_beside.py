@@ -94,7 +94,7 @@ def _kill_follower(day: Day, door: Door, said: Path, point: Point, counts: Count
         fork.said()
     tally(counts, fork, said)
     try:
-        day.check_states({}, beside=True)
+        day.check_states(beside=True)
     except (Failure, Corrupt, Unavailable) as failure:
         raise Failure(f"follower killed at {point}: {failure}") from failure
 

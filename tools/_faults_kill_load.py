@@ -45,7 +45,7 @@ def _one(folder: Path, mode: str, partitions: int, kills: int, seed: int, counts
         ledger.start()
         trading = _simulation(ledger.data, orders, seed)
         try:
-            _wait_traded(ledger.data, trading)
+            wait_traded(ledger.data, trading)
             for _ in range(kills):
                 time.sleep(moments.uniform(0.1, 1.5))
                 _kill(ledger, partitions, moments, counts)
@@ -71,15 +71,17 @@ def _simulation(data: Path, orders: int, seed: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
 
 
-def _wait_traded(data: Path, trading: subprocess.Popen[bytes]) -> None:
+def wait_traded(data: Path, trading: subprocess.Popen[bytes]) -> None:
     """Until the simulation has reached the ledger: from then on it has the patience to find it again.
 
     Killed before, the first dial would find nobody within its three seconds, which is what it is to say.
     """
     until = time.monotonic() + PATIENCE_S
+    with JournalReader(data, "trading", 0, wal=False) as reader:
+        before = reader.settled().seq
     while trading.poll() is None and time.monotonic() < until:
         with suppress(Unavailable), JournalReader(data, "trading", 0, wal=False) as reader:
-            if reader.settled().seq > 50:
+            if reader.settled().seq > before + 50:
                 return
         time.sleep(0.05)
 
