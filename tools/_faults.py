@@ -9,9 +9,18 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-NAMES = {"kill": 60, "power": 400, "flip": 400, "disk": 60, "clock": 40, "order": 10, "projections": 120}
+NAMES = {
+    "kill": 200,
+    "power": 400,
+    "flip": 400,
+    "disk": 60,
+    "clock": 40,
+    "order": 10,
+    "lineage": 400,
+    "projections": 120,
+}
 """Each fault and its count by default."""
-NEED_STRACE = ("kill", "power", "disk")
+NEED_STRACE = ("kill", "power", "disk", "lineage")
 
 
 def run(arguments: list[str], usage: str) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from _faults_kill_load import wait_traded
 from ledger.client import connect
 from ledger.client.stores import PostgresStore
 from ledger.config import load
@@ -109,7 +110,9 @@ def _simulate(folder: Path, number: int) -> subprocess.Popen[bytes]:
     words = ["simulate", "--nasty", "--orders", str(ORDERS), "--rate", str(RATE), "--seed", str(number)]
     with (folder / "simulate.log").open("wb") as log:
         command = [sys.executable, "-m", "ledger.cli", *words, "--data", str(folder / "data")]
-        return subprocess.Popen(command, stdout=log, stderr=log)
+        simulation = subprocess.Popen(command, stdout=log, stderr=log)
+    wait_traded(folder / "data", simulation)
+    return simulation
 
 
 def _judge(folder: Path, simulation: subprocess.Popen[bytes], number: int, counts: Counter[str]) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from journals import make_commit
@@ -33,11 +34,17 @@ _ACK = re.compile(r"(\d+) ([0-9a-f]{64})\n")
 
 
 def write(
-    directory: Path, mode: str, seed: int, frames: int, strace: list[str], log: Path | None = None
+    directory: Path,
+    mode: str,
+    seed: int,
+    frames: int,
+    strace: list[str],
+    log: Path | None = None,
+    options: Sequence[str] = (),
 ) -> tuple[list[Ack], int, str]:
     """(acknowledged, exit code, what it said) of a writer under strace with these options."""
     command = [sys.executable, str(_WRITER), str(directory), "trading", str(seed)]
-    command += ["--commit", mode, "--frames", str(frames)]
+    command += ["--commit", mode, "--frames", str(frames), *options]
     traced = ["strace", "-f", "-qq", *strace, "-o", str(log or os.devnull), *command]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(traced, capture_output=True, text=True, env=environment, check=False, timeout=300)

@@ -1,6 +1,6 @@
 """A child that writes a journal until it is killed; a line `SEQ CHAIN` for each frame that was acknowledged.
 
-python journal_writer.py DIR JOURNAL SEED [--commit MODE] [--frames N] [--file-bytes-max B]
+python journal_writer.py DIR JOURNAL SEED [--commit MODE] [--frames N] [--file-bytes-max B] [--segment-bytes-max B] [--event-s S]
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from journals import START_NS, events, make_commit
 from ledger.journal import Frame, FrameDraft, Head, StorageError, WriterThread, create_or_open
 
 SEGMENT_BYTES_MAX = 128 * 1024
+EVENT_S = 100.0
+"""From one day into the next now and then, so that both kinds of roll are on the way."""
 
 
 def main() -> int:
@@ -27,6 +29,8 @@ def main() -> int:
     parser.add_argument("--wal-bytes", type=int, default=64 * 1024)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--file-bytes-max", type=int)
+    parser.add_argument("--segment-bytes-max", type=int, default=SEGMENT_BYTES_MAX)
+    parser.add_argument("--event-s", type=float, default=EVENT_S)
     chosen = parser.parse_args()
     if chosen.file_bytes_max:
         resource.setrlimit(resource.RLIMIT_FSIZE, (chosen.file_bytes_max, chosen.file_bytes_max))
@@ -34,7 +38,7 @@ def main() -> int:
     commit = make_commit(
         chosen.commit,
         data.journal(chosen.journal, 0),
-        segment_bytes_max=SEGMENT_BYTES_MAX,
+        segment_bytes_max=chosen.segment_bytes_max,
         wal_bytes=chosen.wal_bytes,
     )
     head = commit.open()
@@ -61,8 +65,7 @@ def main() -> int:
             break
         count = seeded.choice((1, 1, 5, 40))
         try:
-            # From one day into the next now and then, so that both kinds of roll are on the way.
-            at_ns = START_NS + seq * 10**11
+            at_ns = START_NS + seq * int(chosen.event_s * 10**9)
             writer.submit(
                 FrameDraft(epoch, seq, count, at_ns, events(seq, count, seeded.choice((0, 60, 900))))
             )

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,8 +25,7 @@ def _tools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def counts_of(name: str, folder: Path, count: int) -> Counter[str]:
-    run: Any = runpy.run_path(str(TOOLS / f"_faults_{name}.py"))["run"]
-    return run(folder, count, 1)
+    return import_module(f"_faults_{name}").run(folder, count, 1)
 
 
 def test_the_tool_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,21 +33,84 @@ def test_the_tool_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> Non
     assert {path.stem.removeprefix("_faults_") for path in TOOLS.glob("_faults_*.py")} >= set(names)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "count"), [("kill", 8), ("power", 60), ("disk", 9)])
-def test_no_crash_and_no_disk_takes_what_was_acknowledged(tmp_path: Path, name: str, count: int) -> None:
+def needs_strace() -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    counts = counts_of(name, tmp_path, count)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["wal", "lmdb"])
+@pytest.mark.parametrize("victims", ["ledgers", "engines", "followers"])
+def test_whatever_is_killed_at_a_system_call_loses_nothing(tmp_path: Path, victims: str, mode: str) -> None:
+    """I-2, I-3, I-4."""
+    needs_strace()
+    module = "_faults_kill_beside" if victims == "followers" else "_faults_kill"
+    counts: Counter[str] = Counter()
+    getattr(import_module(module), victims)(tmp_path / victims, mode, 4, 1, counts)
     assert counts["failed"] == 0
-    assert counts["acknowledged"] > (20 if name == "kill" else 100)
-    if name == "power":
-        assert counts["control failures"] > 0, "with all syncs ignored the check must fail"
+    assert counts["killed"] >= 3
+    assert counts["acknowledged"] > 20
+
+
+@pytest.mark.slow
+def test_a_feed_that_is_killed_and_fed_again_gives_the_venues_book(tmp_path: Path) -> None:
+    needs_strace()
+    counts: Counter[str] = Counter()
+    import_module("_faults_kill_beside").feeds(tmp_path / "feeds", 3, 1, counts)
+    assert (counts["failed"], counts["killed"]) == (0, 3)
+
+
+@pytest.mark.slow
+def test_random_kills_under_load_leave_the_books_of_the_simulation(tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    import_module("_faults_kill_load").at_random(tmp_path / "random", 3, 1, counts)
+    assert (counts["failed"], counts["random kills"]) == (0, 3)
+
+
+@pytest.mark.slow
+def test_a_lineage_that_is_begun_is_whole_or_not_begun(tmp_path: Path) -> None:
+    needs_strace()
+    counts = counts_of("lineage", tmp_path, 12)
+    assert counts["failed"] == 0
+    assert counts["killed"] == 12
+    assert counts["still the copy"] > 0
+    assert counts["the new lineage"] > 0
+
+
+@pytest.mark.slow
+def test_a_power_cut_takes_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    needs_strace()
+    counts = counts_of("power", tmp_path, 40)
+    assert counts["failed"] == 0
+    assert counts["acknowledged"] > 100
+    assert counts["control failures"] > 0, "with all syncs ignored the check must fail"
+
+
+@pytest.mark.slow
+def test_a_disk_that_fails_takes_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    needs_strace()
+    counts = counts_of("disk", tmp_path, 12)
+    assert counts["failed"] == 0
+    assert counts["ended by it"] > 6
+
+
+@pytest.mark.slow
+def test_reads_are_served_after_a_failed_write_of_a_meta_page(tmp_path: Path) -> None:
+    """LMDB then gives up its environment for good; the file is as it was."""
+    needs_strace()
+    disk, calls = import_module("_faults_disk"), import_module("_faults_calls")
+    counts: Counter[str] = Counter()
+    segment = "trading/0/segments/00000000000000000001.lmdb"
+    for number in (3, 4, 5):  # data and meta pages, in turn
+        (tmp_path / str(number)).mkdir()
+        point = calls.Point("pwrite64", segment, number)
+        disk._fail(tmp_path / str(number), "wal", point, "EIO", counts, born=True)
+    assert counts["ended by it"] == 3
 
 
 @pytest.mark.slow
 def test_every_changed_byte_is_found_or_of_no_account(tmp_path: Path) -> None:
-    counts = counts_of("flip", tmp_path, 60)
+    counts = counts_of("flip", tmp_path, 40)
     assert counts["failed"] == 0
     assert counts["located"] > 100
 

@@ -13,7 +13,7 @@ import pytest
 
 from followed import digests_of, flip, follow, following, recovered, snapshot_all
 from ledger.engine import replay
-from ledger.journal import index_path, list_snapshots
+from ledger.journal import IndexFile, index_path, list_snapshots, mark_damaged
 from ledger.testing.made_journal import MadeJournal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,6 +194,29 @@ def test_snapshots_and_indexes_of_other_code_are_not_used(
     assert found.why_no_index == "other code made it"
     assert found.trading.from_seq == 0
     assert digests_of(found) == state_of(data)
+
+
+def test_a_damaged_entry_that_a_start_needs_only_makes_it_take_longer(data: Path) -> None:
+    """Damage that nothing shows until the fold of what follows the snapshot looks for that execution."""
+    path, expected = index_path(data, 0), state_of(data)
+    index = IndexFile(data, 0)
+    values = {key: index.value(key) for key, _ in index.scan(b"f")}
+    index.close()
+    content = bytearray(path.read_bytes())
+    for value in values.values():
+        assert value is not None
+        while (at := content.find(value)) >= 0:
+            content[at + len(value) - 1] ^= 1
+    path.write_bytes(content)
+    found = recovered(data)
+    assert "its checksum does not hold" in found.damaged_index
+    assert found.index is None
+    assert digests_of(found) == expected
+    mark_damaged(data, 0, found.damaged_index)  # as the engine does
+    assert any("the index is built again: index key" in line for line in follow(data))
+    again = recovered(data)
+    assert again.damaged_index == ""
+    assert digests_of(again) == expected
 
 
 @pytest.mark.parametrize("at", [0, 40, 4096 + 16, 8192, -4096, -1])

@@ -31,7 +31,7 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
-from ledger.engine.recovery import first_seq_of_start, recover
+from ledger.engine.recovery import first_seq_of_start, look_before_reading, recover
 from ledger.engine.routing import Routing
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
@@ -49,6 +49,7 @@ from ledger.journal import (
     Reserve,
     StorageError,
     WriterThread,
+    marked_reading,
 )
 from ledger.views import Row
 from ledger.wire import Answer, Refused
@@ -90,7 +91,6 @@ class Engine:
         self._clock = WatchedClock(clock, steady, settings.clock_step_max_ns, self._clock_stepped)
         self._commit_of = commit_of
         self._reserve = reserve
-        self._entities = actors.Entities()
         self._commits: dict[str, Commit] = {}
         self._writers: dict[str, WriterThread] = {}
         self.stream: Callable[[int, int, Sequence[Any]], None] | None = None
@@ -111,13 +111,18 @@ class Engine:
 
         Raises Corrupt, StorageError.
         """
+        with marked_reading(self.directory.journal("trading", self.number).path) as died:
+            if died:
+                look_before_reading(self.directory, self.number)
+            self._open(token)
+
+    def _open(self, token: trio.lowlevel.TrioToken) -> None:
         heads = {name: self._open_commit(name) for name in ("trading", "market")}
         uses = self.settings.passivates
         directories = {name: self.directory.journal(name, self.number) for name in heads}
         how = Found(last_run(directories, heads), self._clock())
-        found = recover(
-            self.directory.path, self.number, entities=self._entities, passivates=uses, use_index=uses
-        )
+        found = recover(self.directory.path, self.number, passivates=uses, use_index=uses)
+        self._entities = found.entities
         self.recovered = {"trading": found.trading, "market": found.market}
         self._start_report = list(sentences(self.recovered, how, found.why_no_index, uses_snapshots=uses))
         trading, market = found.trading.fold, found.market.fold

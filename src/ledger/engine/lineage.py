@@ -12,7 +12,9 @@ from ledger.journal import BaseRecord, Head, JournalDirectory, read_mark
 
 
 def begin_lineage(data: Path) -> str:
-    """The new lineage. Raises Rejected where the directory is no copy, Refused where it is owned, Corrupt, StorageError."""
+    """The new lineage, also where a crash cut its beginning short. Raises Rejected where the directory is no copy, Refused where it is owned, Corrupt, StorageError."""
+    if finished := journal.finish_lineage(data):
+        return finished
     if read_mark(data) is None:
         raise Rejected(
             f"{data} is no copy", "leave --new-lineage out, or make a copy: ledger journal copy DEST"

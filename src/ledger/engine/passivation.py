@@ -57,6 +57,8 @@ class EnginePassivation:
         """How far the index has come, as last seen."""
         self.damaged = ""
         """What is wrong with the index; "" while nothing is."""
+        if recovered.damaged_index:
+            self._mark(recovered.damaged_index)
 
     async def run(self) -> None:
         """Look until cancelled, or until the index is damaged."""
@@ -82,9 +84,13 @@ class EnginePassivation:
             return
         self.damaged = str(error)
         if isinstance(error, Corrupt):
-            with suppress(OSError):  # then the next start finds out by itself, later
-                mark_damaged(self._data, self._partition.trading.partition, self.damaged)
+            self._mark(self.damaged)
         self._on_failed(StorageError(f"the index cannot be read: {error}", "start again"))
+
+    def _mark(self, why: str) -> None:
+        """Have the follower build the index again."""
+        with suppress(OSError):  # then the next start finds out by itself, later
+            mark_damaged(self._data, self._partition.trading.partition, why)
 
     def release(self) -> None:
         """Let the follower reuse pages; between batches."""

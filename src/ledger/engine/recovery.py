@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, final
 
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 import actors
 from ledger.collecting import no_collection
+from ledger.errors import Corrupt
 from ledger.fold import (
     MarketFold,
     Restarted,
@@ -27,7 +29,16 @@ from ledger.fold import (
     open_index,
     restart,
 )
-from ledger.journal import Head, IndexFile, JournalReader
+from ledger.journal import (
+    DataDirectory,
+    Head,
+    IndexFile,
+    JournalReader,
+    broken_pages,
+    check_pages,
+    index_path,
+    mark_damaged,
+)
 
 EPOCH_LEAP: Final = 2**24
 """How far above the last durable market seq a start begins: more than can ever be published and not yet synced."""
@@ -52,6 +63,19 @@ def first_seq_of_start(journal: str, head: Head) -> int:
     return head.seq + 1
 
 
+def look_before_reading(directory: DataDirectory, partition: int) -> None:
+    """After a start that died while it read: walk the pages that a start reads first.
+
+    Raises Corrupt for a segment; an index that is damaged is marked, so that it is not used.
+    """
+    index = index_path(directory.path, partition)
+    if index.exists() and (broken := broken_pages(index)):
+        mark_damaged(directory.path, partition, f"a start died at it: {broken[0]}")
+    for journal in ("trading", "market"):
+        segments = directory.journal(journal, partition).segments()
+        check_pages([segment.path for segment in segments])
+
+
 @final
 class Recovered(Struct, frozen=True):
     """Both folds of a partition at their heads."""
@@ -61,13 +85,16 @@ class Recovered(Struct, frozen=True):
     index: IndexFile | None
     """Open; None where there is none that can be used."""
     why_no_index: str
+    entities: actors.Entities
+    """Those of both folds."""
+    damaged_index: str = ""
+    """What is wrong with an index whose damage showed only when an entry was needed; it is not used."""
 
 
 def recover(
     data: Path,
     partition: int,
     *,
-    entities: actors.Entities | None = None,
     passivates: bool = True,
     use_index: bool = True,
     wal: bool | None = None,
@@ -75,25 +102,30 @@ def recover(
 ) -> Recovered:
     """The state at the heads, or at `ends` by journal, from snapshots and the index as far as they can be used.
 
+    An index whose damage shows only when an entry is needed is put aside then, and all begins again without it.
+
     Raises Corrupt, StorageError, Unavailable.
     """
-    index, why = None, "it is not to be used"
+    index, why, damaged = None, "it is not to be used", ""
+    entities = actors.Entities()
     if use_index:
         with JournalReader(data, "trading", partition, wal=wal) as reader:
             index, _, why = open_index(data, partition, reader, reader.head())
     to = ends or {}
-    trading = restart(
-        data,
-        "trading",
-        partition,
-        index=index,
-        passivates=passivates,
-        entities=entities,
-        wal=wal,
-        to_seq=to.get("trading"),
+    passes = partial(
+        restart, data, "trading", partition, passivates=passivates, wal=wal, to_seq=to.get("trading")
     )
+    try:
+        trading = passes(index=index, entities=entities)
+    except Corrupt as error:
+        if index is None or error.file != str(index.path):
+            raise
+        index.close()
+        index, why = None, f"{error.place}: {error.what}"
+        damaged, entities = why, actors.Entities()  # what was folded so far goes
+        trading = passes(entities=entities)
     market = restart(data, "market", partition, entities=entities, to_seq=to.get("market"))
-    return Recovered(trading, market, index, why)
+    return Recovered(trading, market, index, why, entities, damaged)
 
 
 def replay(

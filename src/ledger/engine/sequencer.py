@@ -52,7 +52,7 @@ class Sequencer:
         if seq > high[1]:
             self._high[source] = (epoch, seq)
             return (_in_doubt if first_contact else _gap)(source, epoch, high[1] + 1, seq - 1)
-        self._high[source] = high
+        # A number that was sent again says nothing of those above the journaled one: the first contact is still to come.
         if state is not None and state[0] == epoch and is_missing(state, seq):
             return [SourceGapClosed(source, epoch, seq)]
         self.repeated += 1

@@ -5,14 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from ledger.codec import decode_events
-from ledger.errors import Corrupt
+from ledger.errors import Corrupt, Unavailable
 from ledger.fold.market import MarketFold
 from ledger.fold.trading import TradingFold
 from ledger.journal import Frame, Head, JournalReader, place_text
 
 
 def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file: str) -> int:
-    """Fold one frame's events up to `to_seq`; how many. Raises Corrupt where they cannot be decoded or applied."""
+    """Fold one frame's events up to `to_seq`; how many.
+
+    Raises Corrupt where they cannot be decoded or applied, and Corrupt of the index, Unavailable where a closed entity
+    cannot be read.
+    """
     seq = frame.first_seq
     try:
         events = decode_events(frame.payload)
@@ -20,6 +24,9 @@ def apply_frame(fold: TradingFold | MarketFold, frame: Frame, to_seq: int, file:
         for event in events if to_seq >= frame.last_seq else events[: to_seq - seq + 1]:
             steps[type(event)](seq, now, event)
             seq += 1
+    except (Corrupt, Unavailable):  # of the index, where a closed entity was looked for: it says so itself
+        fold.entities.discard()
+        raise
     except Exception as error:
         fold.entities.discard()
         name = "trading" if isinstance(fold, TradingFold) else "market"

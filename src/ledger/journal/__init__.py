@@ -5,10 +5,11 @@ journal/FORMAT.md. Nobody outside imports anything behind this door.
 """
 
 from ledger.journal.base import BASE_FORMAT, BaseHeader, base_path, fork_hash, read_base, write_base
+from ledger.journal.begun import JOURNALS, PARENTS
 from ledger.journal.commit import Commit
-from ledger.journal.copying import PARENTS, CopyMark, copy_journal, read_mark
-from ledger.journal.cutting import begin_lineage, drop_segments, droppable
-from ledger.journal.directory import JOURNALS, DataDirectory, create_or_open, open_partition, open_readonly
+from ledger.journal.copying import CopyMark, copy_journal, read_mark
+from ledger.journal.cutting import begin_lineage, drop_segments, droppable, finish_lineage
+from ledger.journal.directory import DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.findings import Problem, Report, VerifiedHead
 from ledger.journal.frame import (
@@ -57,6 +58,7 @@ from ledger.journal.snapshot import (
     snapshots_path,
     write_snapshot,
 )
+from ledger.journal.structure import broken_pages, check_pages, marked_reading
 from ledger.journal.verification import verify
 from ledger.journal.wal_commit import WalCommit
 from ledger.journal.wal_file import WAL_BYTES
@@ -109,7 +111,9 @@ __all__ = [
     "WriterThread",
     "base_path",
     "begin_lineage",
+    "broken_pages",
     "chain_frame",
+    "check_pages",
     "copy_journal",
     "create_or_open",
     "damage_of",
@@ -118,12 +122,14 @@ __all__ = [
     "drop_snapshots",
     "droppable",
     "encode_frame",
+    "finish_lineage",
     "fork_hash",
     "genesis",
     "index_path",
     "key_of",
     "list_snapshots",
     "mark_damaged",
+    "marked_reading",
     "note_offset",
     "noted_offsets",
     "open_partition",

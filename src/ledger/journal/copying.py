@@ -19,7 +19,8 @@ from typing import Final, final
 import msgspec
 
 from ledger.journal.base import BASE
-from ledger.journal.directory import COPY_MARK, JOURNALS, open_readonly
+from ledger.journal.begun import COPY_MARK, JOURNALS, PARENTS
+from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt, Refused, storage_error
 from ledger.journal.manifest import MANIFEST, make_directories, read_manifest, sync_directory, write_durably
@@ -27,8 +28,6 @@ from ledger.journal.manifest import DataManifest as _DataManifest
 from ledger.journal.ownership import LOCK, owner_of, take_ownership
 from ledger.journal.segments import LOCK_SUFFIX, SEGMENTS, WAL, JournalDirectory, SegmentFile
 
-PARENTS: Final = "parents"
-"""Where the journals of earlier lineages lie, each a data directory of its own."""
 _CHUNK: Final = 4 * 1024 * 1024
 Progress = Callable[[int, int], None]
 
@@ -174,4 +173,4 @@ def lineage_of(path: Path) -> str:
     return read_manifest(path / MANIFEST, _DataManifest).lineage
 
 
-__all__ = ["LOCK_SUFFIX", "PARENTS", "CopyMark", "copy_journal", "lineage_of", "read_mark"]
+__all__ = ["LOCK_SUFFIX", "CopyMark", "copy_journal", "lineage_of", "read_mark"]

@@ -1,24 +1,23 @@
 """Cuts: dropping what lies before a base, and continuing a copy under a lineage of its own.
 
-Both write the base first, then the manifest that names it, durably; only then is anything removed. A crash in between
-leaves the journal as it was, or the new one with files that the next drop removes.
+Both write the base first, then what names it, durably; only then is anything removed or moved. A crash in between
+leaves the journal as it was, or the new one: with files that the next drop removes, or moves that its next owner ends.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from ledger.journal.base import BASE, fork_hash
-from ledger.journal.copying import PARENTS
-from ledger.journal.directory import COPY_MARK, JOURNALS, DataDirectory, open_readonly
+from ledger.journal.begun import JOURNALS, PARENTS, PREPARED, Begun, finish_begun, read_begun, write_begun
+from ledger.journal.directory import DataDirectory, open_readonly
 from ledger.journal.errors import Refused, storage_error
 from ledger.journal.frame import FORMAT, Head, genesis
 from ledger.journal.manifest import (
@@ -33,10 +32,9 @@ from ledger.journal.manifest import (
     sync_directory,
     write_manifest,
 )
-from ledger.journal.ownership import LOCK, take_ownership
+from ledger.journal.ownership import take_ownership
 from ledger.journal.segments import LOCK_SUFFIX, SEGMENTS, JournalDirectory, SegmentFile
 
-_BEGUN: Final = ".new-lineage"
 MakeBase = Callable[[JournalDirectory, Path], tuple[Head, BaseRecord | None]]
 """Folds a partition to its head and writes the base into another partition directory; None: nothing was ever in it."""
 
@@ -75,54 +73,59 @@ def drop_segments(directory: JournalDirectory, segments: Sequence[SegmentFile], 
     return freed
 
 
+def finish_lineage(path: Path | str) -> str:
+    """The lineage that was begun in a data directory and is finished now; "" where none was.
+
+    Raises Refused where it is owned, Corrupt, StorageError.
+    """
+    absolute = Path(path).absolute()
+    if read_begun(absolute) is None:
+        return ""
+    with _owned(absolute):
+        return finish_begun(absolute)
+
+
 def begin_lineage(path: Path | str, make_base: MakeBase) -> str:
     """Makes a data directory that is a copy a journal of its own; its lineage.
 
     What it holds is folded into bases; the journals of the parent move to `parents/LINEAGE`, where they can be read
-    and verified as before. Raises Refused where it is owned, Corrupt, StorageError.
+    and verified as before. A crash leaves the copy, or the new lineage, which the next owner finishes. Raises Refused
+    where it is owned, Corrupt, StorageError.
     """
     data = open_readonly(path)
-    lineage = str(uuid.uuid4())
+    with _owned(data.path):
+        return _begin(data, str(uuid.uuid4()), make_base)
+
+
+@contextmanager
+def _owned(path: Path) -> Generator[None]:
     try:
-        ownership = take_ownership(data.path, "begin a lineage")
+        ownership = take_ownership(path, "begin a lineage")
         try:
-            _begin(data, lineage, make_base)
+            yield
         finally:
             ownership.release()
     except OSError as error:
-        raise storage_error("beginning a lineage in", str(data.path), error) from error
-    return lineage
+        raise storage_error("beginning a lineage in", str(path), error) from error
 
 
-def _begin(data: DataDirectory, lineage: str, make_base: MakeBase) -> None:
-    begun = data.path / _BEGUN
-    shutil.rmtree(begun, ignore_errors=True)  # of a begin that a crash cut short
+def _begin(data: DataDirectory, lineage: str, make_base: MakeBase) -> str:
+    prepared = data.path / PREPARED
+    shutil.rmtree(prepared, ignore_errors=True)  # of a begin that a crash cut short
+    parent = data.path / PARENTS / data.lineage
+    if (parent / MANIFEST).exists():
+        raise Refused(f"{parent} is there already", "a journal cannot be its own parent: choose another copy")
     for journal in JOURNALS:
         for partition in range(data.partitions):
             _begin_partition(
-                data.journal(journal, partition), begun / journal / str(partition), lineage, make_base
+                data.journal(journal, partition), prepared / journal / str(partition), lineage, make_base
             )
     created = datetime.now(UTC).isoformat("T", "seconds")
     write_manifest(
-        begun / MANIFEST, DataManifest(FORMAT, lineage, data.partitions, created, software_version())
+        prepared / MANIFEST, DataManifest(FORMAT, lineage, data.partitions, created, software_version())
     )
-    parent = data.path / PARENTS / data.lineage
-    if parent.exists():
-        raise Refused(f"{parent} is there already", "a journal cannot be its own parent: choose another copy")
-    make_directories(parent)
-    # The manifest moves first: from here to the last rename there is no journal here, and a start says so.
-    os.rename(data.path / MANIFEST, parent / MANIFEST)
-    for journal in JOURNALS:
-        os.rename(data.path / journal, parent / journal)
-    (parent / LOCK).touch()
-    for journal in JOURNALS:
-        os.rename(begun / journal, data.path / journal)
-    (data.path / COPY_MARK).unlink(missing_ok=True)
-    sync_directory(parent)
-    sync_directory(data.path)
-    os.rename(begun / MANIFEST, data.path / MANIFEST)
-    begun.rmdir()
-    sync_directory(data.path)
+    write_begun(data.path, Begun(lineage, data.lineage))
+    return finish_begun(data.path)
 
 
 def _begin_partition(old: JournalDirectory, to: Path, lineage: str, make_base: MakeBase) -> None:

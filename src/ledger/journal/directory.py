@@ -13,6 +13,7 @@ from typing import Final, final
 
 import msgspec
 
+from ledger.journal.begun import COPY_MARK, JOURNALS, finish_begun, read_begun
 from ledger.journal.errors import Corrupt, Refused, StorageError, storage_error
 from ledger.journal.frame import FORMAT, Head, genesis
 from ledger.journal.manifest import (
@@ -28,9 +29,6 @@ from ledger.journal.manifest import (
 from ledger.journal.ownership import Ownership, share_directory, take_ownership
 from ledger.journal.segments import SEGMENTS, WAL, JournalDirectory
 
-JOURNALS: Final = ("trading", "market")
-COPY_MARK: Final = "copy.json"
-"""Stands in a copy: see copying."""
 ATTEMPT_EVERY_S: Final = 0.1
 _UNWRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
@@ -109,6 +107,8 @@ class DataDirectory:
 def create_or_open(directory: Path | str, *, partitions: int, command: str = "serve") -> DataDirectory:
     """Opens a data directory as its one owner, making a new journal with a new lineage where there is none.
 
+    A lineage that was begun there and not finished is finished first.
+
     Raises Refused (another owner, format, lineage or number of partitions; no right to write), Corrupt, StorageError.
     """
     assert 1 <= partitions <= 65536, partitions
@@ -119,6 +119,7 @@ def create_or_open(directory: Path | str, *, partitions: int, command: str = "se
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
+        finish_begun(path)
         manifest = _read_or_create(path, partitions)
         if manifest.partitions != partitions:
             raise _other_count(path, manifest.partitions, partitions)
@@ -157,7 +158,7 @@ def open_partition(
     path = Path(directory).absolute()
     shared = None
     if not is_child:
-        if not (path / MANIFEST).exists():
+        if not (path / MANIFEST).exists() or read_begun(path) is not None:
             create_or_open(path, partitions=partitions, command="engine").close()
         refuse_copy(path)
         try:
@@ -210,6 +211,11 @@ def open_readonly(directory: Path | str) -> DataDirectory:
     """Opens a data directory beside its owner, if any; nothing is changed. Raises Refused where there is none, Corrupt."""
     path = Path(directory).absolute()
     try:
+        if read_begun(path) is not None:
+            raise Refused(
+                f"a lineage was begun in {path} and is not finished",
+                f"start it, which finishes that: ledger serve --data {path}",
+            )
         manifest = read_manifest(path / MANIFEST, DataManifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Refused(

@@ -37,9 +37,10 @@ _META_BYTES: Final = 8192
 class _Shared:
     """One open file of this process and how many use it."""
 
-    def __init__(self, environment: lmdb.Environment, writable: bool) -> None:
+    def __init__(self, environment: lmdb.Environment, writable: bool, map_bytes: int) -> None:
         self.environment = environment
         self.writable = writable
+        self.map_bytes = map_bytes
         self.users = 1
         self.reads = 0
         self.exchanging = False
@@ -63,7 +64,7 @@ class SegmentHandle:
             shared = _open.get(self._key)
             if shared is None:
                 environment = _open_file(path, writable=writable, sealed=sealed, map_bytes=map_bytes)
-                shared = _open[self._key] = _Shared(environment, writable)
+                shared = _open[self._key] = _Shared(environment, writable, map_bytes)
             else:
                 shared.users += 1
                 if writable and not shared.writable:
@@ -92,7 +93,7 @@ class SegmentHandle:
                 _gate.wait()
             shared.reads += 1
         try:
-            with _begin(shared.environment) as transaction:
+            with _begun(shared, self.path) as transaction:
                 yield transaction
         except _DAMAGED as error:
             raise damaged_file(self.path, str(error)) from error
@@ -127,6 +128,38 @@ class SegmentHandle:
         finally:
             shared.exchanging = False
             _gate.notify_all()
+
+
+def _begun(shared: _Shared, path: Path) -> lmdb.Transaction[bytes]:
+    """A read transaction, also after a failed write of the file's meta page: that environment takes nothing more, but
+    the file is as whole as before the write. It is opened anew, for reading."""
+    failed = shared.environment
+    try:
+        return _begin(failed)
+    except lmdb.PanicError:
+        with _gate:
+            shared.reads -= 1  # ours has not begun
+            _gate.notify_all()
+            while shared.exchanging:
+                _gate.wait()
+            if shared.environment is failed:
+                _open_anew(shared, path)
+            shared.reads += 1
+        return _begin(shared.environment)
+
+
+def _open_anew(shared: _Shared, path: Path) -> None:
+    """Holds the gate; waits until nobody reads."""
+    shared.exchanging = True
+    try:
+        while shared.reads:
+            _gate.wait()
+        shared.environment.close()
+        shared.environment = _open_file(path, writable=False, sealed=False, map_bytes=shared.map_bytes)
+        shared.writable = False
+    finally:
+        shared.exchanging = False
+        _gate.notify_all()
 
 
 def create_environment(path: Path, map_bytes: int) -> lmdb.Environment:

@@ -20,7 +20,8 @@ import msgspec
 
 from ledger.journal.environment import MAP_BYTES, SegmentHandle, create_environment
 from ledger.journal.errors import Corrupt, Unavailable, storage_error
-from ledger.journal.manifest import make_directories, write_durably
+from ledger.journal.manifest import make_directories, sync_directory, write_durably
+from ledger.journal.segments import LOCK_SUFFIX, UNFINISHED
 
 INDEX_FORMAT: Final = 1
 KEY_BYTES_MAX: Final = 480
@@ -115,7 +116,7 @@ class IndexFile:
         try:
             if writable and not self.path.exists():
                 make_directories(self.path.parent)
-                create_environment(self.path, MAP_BYTES).close()
+                _create(self.path)
             self._handle = SegmentHandle(self.path, writable=writable)
             self.inode = self.path.stat().st_ino
         except lmdb.Error as error:
@@ -247,6 +248,20 @@ class IndexFile:
                 _forget(transaction, forget_before)
         except (lmdb.Error, OSError) as error:
             raise storage_error("writing", str(self.path), error) from error
+
+
+def _create(path: Path) -> None:
+    """An empty index, which is whole once it has its name. Raises lmdb.Error, OSError."""
+    unfinished = path.with_name(UNFINISHED)
+    lock = unfinished.with_name(unfinished.name + LOCK_SUFFIX)
+    for leftover in (unfinished, lock):
+        leftover.unlink(missing_ok=True)
+    environment = create_environment(unfinished, MAP_BYTES)
+    environment.sync(True)
+    environment.close()
+    lock.unlink(missing_ok=True)
+    unfinished.rename(path)
+    sync_directory(path.parent)
 
 
 def _forget(transaction: lmdb.Transaction[bytes], seq: int) -> None:

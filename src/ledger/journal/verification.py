@@ -7,16 +7,14 @@ that the wal continues them and agrees with them, and that no journal is shorter
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast, final
+from typing import Final, final
 
-import lmdb.verify as lmdb_verify
 import msgspec
 
 from ledger.journal.base import fork_hash, read_base
-from ledger.journal.copying import PARENTS
-from ledger.journal.directory import JOURNALS, open_readonly
+from ledger.journal.begun import JOURNALS, PARENTS
+from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt
 from ledger.journal.findings import FAULTS, Check, Progress, Report, VerifiedHead, no_progress
@@ -24,14 +22,13 @@ from ledger.journal.frame import Frame, Head, Source, check_next, decode_frame, 
 from ledger.journal.manifest import MANIFEST, HeadRecord, PartitionManifest, SegmentManifest
 from ledger.journal.ownership import writer_of
 from ledger.journal.segments import SEGMENTS, WAL, Item, JournalDirectory, SegmentFile, copy_items
+from ledger.journal.structure import broken_pages
 from ledger.journal.wal_file import wal_paths
 from ledger.journal.wal_recovery import recover_wal
 
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 _BATCH_FRAMES_MAX: Final = 16384
 _STRUCTURE_SHOWN_MAX: Final = 5
-# The walker has no types of its own.
-_walk_pages = cast("Callable[[str, bool], list[object]]", lmdb_verify.verify)  # pyright: ignore[reportUnknownMemberType]
 
 
 def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
@@ -189,6 +186,8 @@ class _Walk:
         self._settled: Head | None = None
         """The same without what stands in the wal, once that was looked at."""
         self._unbroken = True
+        self._at_stop = directory.origin
+        """The head at the seq of the last clean stop, once a frame was seen that ends there."""
         self._frames = 0
         self._events = 0
         self._damaged_end: int | None = None
@@ -244,11 +243,7 @@ class _Walk:
             damaged = self._check.problems[self._damaged_end]
             what = f"the journal ended in a damaged frame after {self._whole.seq}: {damaged.what}"
             self._check.problems[self._damaged_end] = msgspec.structs.replace(damaged, what=what)
-        stopped = self._directory.stopped
-        if stopped is not None and self._unbroken and self._whole.seq < stopped.seq:
-            file = self._directory.path / MANIFEST
-            what = f"the last clean stop was at {stopped.seq}, the journal ends at {self._whole.seq}"
-            self._check.problem(file, self._place(stopped.seq), what)
+        self._check_stop()
         self.report()
 
     def report(self) -> None:
@@ -260,10 +255,7 @@ class _Walk:
         self._check.heads.append(head)
 
     def _structure_broken(self, path: Path) -> bool:
-        try:
-            found: list[str] = [str(problem) for problem in _walk_pages(str(path), False)]
-        except Exception as error:  # the walker raises whatever the bytes make it raise
-            found = [f"{type(error).__name__}: {error}"]
+        found = broken_pages(path)
         for what in found[:_STRUCTURE_SHOWN_MAX]:
             self._check.problem(path, "LMDB pages", what)
         return bool(found)
@@ -317,15 +309,21 @@ class _Walk:
         self._events += frame.count
         if self._unbroken:
             self._whole = frame.head
-        self._compare_stop(frame.head)
+        if self._directory.stopped is not None and frame.last_seq == self._directory.stopped.seq:
+            self._at_stop = frame.head
 
-    def _compare_stop(self, head: Head) -> None:
-        stopped = self._directory.stopped
-        if stopped is not None and head.seq == stopped.seq and head != stopped:
-            file = self._directory.path / MANIFEST
-            self._check.problem(
-                file, self._place(head.seq), "the frame here is not the one of the last clean stop"
-            )
+    def _check_stop(self) -> None:
+        """That the journal holds the frame of its last clean stop; what a cut dropped is not asked for."""
+        stopped, origin = self._directory.stopped, self._directory.origin
+        if stopped is None or not self._unbroken or stopped.seq < origin.seq:
+            return
+        if self._whole.seq < stopped.seq:
+            what = f"the last clean stop was at {stopped.seq}, the journal ends at {self._whole.seq}"
+        elif self._at_stop != stopped:
+            what = "the frame here is not the one of the last clean stop"
+        else:
+            return
+        self._check.problem(self._directory.path / MANIFEST, self._place(stopped.seq), what)
 
     def _compare_manifest(self, segment: SegmentFile, before: Head | None, frames: int, size: int) -> None:
         try:

@@ -44,9 +44,12 @@ from ledger.journal import (
     IndexOffset,
     JournalReader,
     SnapshotHeader,
+    broken_pages,
     drop_snapshots,
+    index_path,
     list_snapshots,
     mark_damaged,
+    marked_reading,
     open_readonly,
     pack_entry,
     place_text,
@@ -110,6 +113,13 @@ class Follower:
 
     def open(self) -> None:
         """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
+        path = index_path(self._data, self._partition)
+        with marked_reading(path.parent) as died:
+            if died and path.exists() and (broken := broken_pages(path)):
+                mark_damaged(self._data, self._partition, f"a follower died at it: {broken[0]}")
+            self._open()
+
+    def _open(self) -> None:
         self.index = self._open_index()
         offset = self.index.offset()
         found = restart(

@@ -75,8 +75,8 @@ async def _follow(follower: Follower) -> None:
         nursery.start_soon(_stop_at_signal, stop)
         nursery.start_soon(_stop_with_parent, stop)
         await trio.lowlevel.checkpoint()
-        follower.open()
         try:
+            follower.open()
             await _keep_up(follower, stop)
             follower.close()
         except Corrupt as error:

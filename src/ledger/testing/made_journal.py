@@ -31,7 +31,7 @@ from ledger.domain.events import (
 )
 from ledger.domain.operator_events import PositionAdjusted
 from ledger.domain.position import EffectiveFill
-from ledger.journal import FrameDraft, LmdbCommit, chain_frame, create_or_open
+from ledger.journal import FrameDraft, Head, LmdbCommit, chain_frame, create_or_open
 
 START_NS: Final = 1_763_650_000_000_000_000
 STEP_NS: Final = 1_000_000
@@ -80,6 +80,10 @@ class MadeJournal:
     def head(self, journal: str = "trading") -> int:
         """The seq of the last event."""
         return self._commits[journal].head.seq
+
+    def heads(self) -> dict[str, Head]:
+        """Of both journals, durable."""
+        return {name: commit.head for name, commit in self._commits.items()}
 
     def write(self, journal: str, events: Sequence[Any]) -> None:
         """One frame."""

@@ -1,7 +1,7 @@
 """Which numbers of each sender were taken: plain sets, and the highest one of its present run.
 
 After a start a ledger knows what its journal says: the highest number that left a record, and the numbers below it
-that it knows to be missing. Of those below the first number that it then hears it cannot say whether they were taken:
+that it knows to be missing. Of those between them and the first higher number that it then hears it cannot say whether they were taken:
 they count as missing, without an anomaly.
 """
 
@@ -31,7 +31,7 @@ class _Run:
         self.high = 0
         self.journaled = 0
         self.heard = True
-        """Since the ledger's last start."""
+        """A number above all journaled ones, since the ledger's last start."""
         self.taken: set[int] = set()
         self.missing: set[int] = set()
 
@@ -52,10 +52,10 @@ class Numbers:
             hole = Hole.NONE if number == 1 else Hole.IN_DOUBT if run is None else Hole.MISSING
             run = self._runs[fact.source] = _Run(fact.source_epoch, run)
         else:
-            heard, run.heard = run.heard, True
             if number in run.taken:
                 return True, Hole.NONE
-            hole = Hole.NONE
+            heard, hole = run.heard, Hole.NONE
+            run.heard = heard or number > run.high
             if number > run.high + 1:
                 hole = Hole.MISSING if heard else Hole.IN_DOUBT
         if hole is not Hole.NONE:

@@ -176,6 +176,21 @@ async def test_numbers_below_the_first_contact_after_a_start_are_not_taken_for_r
         assert (await one.ask("reports", ReportCanceled("gw", 1, 4, "AAPL", "XNAS", "c2")))[0].repeated
 
 
+async def test_what_is_sent_again_first_after_a_start_leaves_the_numbers_above_it_in_doubt(tmp_path) -> None:
+    """A fact that said what was known left no record; an older one sent again must not make a gap of it."""
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        await one.ask("reports", accepted(1, "c1"), accepted(2, "c1"))
+    async with running(tmp_path) as one:
+        again, known = await one.ask("reports", accepted(1, "c1"), accepted(3, "c1"))
+        assert again.repeated
+        assert known.repeated
+        assert await one.rows("anomalies") == []
+        (source,) = await one.rows("sources")
+        assert source["gaps"] == [[2, 2]]
+
+
 async def test_a_number_jumped_over_at_first_contact_is_not_seen_after_a_second_start_either(
     tmp_path: Path,
 ) -> None:
