@@ -1,6 +1,6 @@
 """What all tests share: how many examples property tests try, and that they try the same ones every time.
 
-`HYPOTHESIS_PROFILE=deep tools/test tests/properties` looks for new ones.
+`HYPOTHESIS_PROFILE=deep tools/test tests/properties` looks for new ones, ten times as many.
 """
 
 from __future__ import annotations
@@ -8,10 +8,19 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("deep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=2000)
+settings.register_profile(  # tools/mutate: the first failure is enough, and nobody reads it
+    "mutants", settings.get_profile("ci"), max_examples=60, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

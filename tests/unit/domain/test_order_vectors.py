@@ -14,7 +14,7 @@ from ledger.domain.context import OrderRules
 from ledger.domain.enums import RequestKind
 from ledger.domain.order import leaves, status_of_broker
 from ledger.domain.order_state import request_of
-from order_desk import Desk, Outcome
+from ledger.testing.order_desk import Desk, Outcome
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "domain_vectors.json").read_text())
 MATRICES: dict[str, Any] = VECTORS["fix_order_matrices"]["cases"]
