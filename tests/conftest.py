@@ -14,13 +14,16 @@ settings.register_profile(
     "ci",
     derandomize=True,
     deadline=None,
-    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=2000)
-settings.register_profile(  # tools/mutate: the first failure is enough, and nobody reads it
-    "mutants", settings.get_profile("ci"), max_examples=60, phases=[Phase.explicit, Phase.generate]
-)
+settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=1000)
+_FIRST = [Phase.explicit, Phase.generate]
+settings.register_profile(
+    "mutants", settings.get_profile("ci"), max_examples=20, phases=_FIRST
+)  # tools/mutate
+settings.register_profile(
+    "found", settings.get_profile("ci"), max_examples=3000, phases=_FIRST
+)  # the first failure
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

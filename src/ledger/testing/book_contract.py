@@ -144,7 +144,10 @@ class _Arrived:
 
     def take(self, fact: Message) -> None:
         if isinstance(fact, BookDelta):
-            self._numbers.update(range(fact.first_update, fact.last_update + 1))
+            first = fact.first_update
+            if fact.continuity is BookSource.FUTURES:
+                first = fact.prev_update + 1  # what lies between is of other instruments
+            self._numbers.update(range(first, fact.last_update + 1))
         else:
             self._snapshots.add(fact.last_update)
 

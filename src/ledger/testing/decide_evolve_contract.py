@@ -91,7 +91,9 @@ class DecideEvolveContract:
 
     def _holds(self, name: str, shown: ShownOrder, desk: Desk) -> None:
         qty, cum, leaves = shown.qty, shown.cum_qty, shown.leaves_qty
-        assert qty is not None and cum is not None and leaves is not None
+        assert qty is not None
+        assert cum is not None
+        assert leaves is not None
         assert 0 <= leaves <= qty
         assert leaves in (0, qty - cum)
         if cum > qty:
@@ -111,7 +113,8 @@ class DecideEvolveContract:
         if closed and now.leaves_qty:
             kinds = {it.kind for it in events if type(it) is e.AnomalyRecorded}
             assert kinds & {"ACK_AFTER_REJECT", "FILL_AFTER_REJECT"}
-        assert was.cum_qty is not None and now.cum_qty is not None
+        assert was.cum_qty is not None
+        assert now.cum_qty is not None
         if now.cum_qty < was.cum_qty:
             assert {type(it) for it in events} & {e.FillBusted, e.FillCorrected}
 
@@ -139,7 +142,7 @@ class DecideEvolveContract:
             live = played(rules, history, self.pair)
             replayed = Desk(rules, self.pair)
             for event in live.journal:
-                replayed.apply(msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=type(event)))
+                replayed.apply(msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=event.__class__))
             assert replayed.orders == live.orders
             assert replayed.fills == live.fills
             assert replayed.ids == live.ids
@@ -150,7 +153,8 @@ class DecideEvolveContract:
         """I-11."""
 
         def check(history: History) -> None:
-            desk, taken = begun(pair=self.pair), []
+            desk = begun(pair=self.pair)
+            taken: list[tuple[str, Step]] = []
             for order, step in history:
                 outcome = play(desk, order, step)
                 if step[0] == "fill" and isinstance(outcome, list) and _is_applied(outcome):

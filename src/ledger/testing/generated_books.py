@@ -2,7 +2,8 @@
 
 The feed loses messages, says them again and sends snapshots that are behind. Its numbers keep the rule of one kind of
 feed (`BookSource`): spot, whose deltas may stand for several updates, so that a snapshot may fall amid one; futures,
-the same with the number of the delta before; counted, one number for each message.
+the same with the number of the delta before, since numbers between them belong to nobody here; counted, one number for
+each message.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ def level_changes() -> SearchStrategy[list[tuple[int, int]]]:
 
 
 def scripts() -> SearchStrategy[list[Step]]:
-    """What a feed does, in order; half of all are deltas that arrive."""
+    """What a feed does, in order; many are deltas that arrive."""
     changed, span, none = level_changes(), st.integers(1, 3), st.just(())
     told = st.tuples(st.just("delta"), changed, changed, span)
     lost = st.tuples(st.just("lose"), changed, changed, span)
     repeated = st.tuples(st.just("repeat"), st.integers(1, 5), none, st.just(1))
     snapshots = st.tuples(st.just("snapshot"), st.integers(0, 4), none, st.just(1))
-    return st.lists(st.one_of(told, told, lost, repeated, snapshots), max_size=25)
+    step = st.one_of(told, told, lost, repeated, snapshots)
+    return st.lists(step, max_size=25) | st.lists(step, min_size=8, max_size=25)
 
 
 def continuities() -> SearchStrategy[BookSource]:
@@ -66,17 +68,19 @@ class BookVenue:
         """The delta of one change, which stands for `span` updates; where each message counts, for one."""
         before, bids, asks = self.number, list(bids), list(asks)
         span = 1 if self.continuity is BookSource.COUNTED else span
-        after = self.sides[-1]
+        was = self.sides[-1]
+        if self.continuity is BookSource.FUTURES:
+            self.sides += [was] * (span - 1)
+        first = self.number + 1
         for at in range(span):  # amid it, a part of the change is made
             part = (bids, asks) if at == span - 1 else (bids[:at], asks[:at])
-            after = (_changed(self.sides[before][0], part[0]), _changed(self.sides[before][1], part[1]))
-            self.sides.append(after)
+            self.sides.append((_changed(was[0], part[0]), _changed(was[1], part[1])))
         more = (
             {"prev_update": before}
             if self.continuity is BookSource.FUTURES
             else {"continuity": self.continuity}
         )
-        self.deltas.append(delta(before + 1, self.number, bids, asks, **more))
+        self.deltas.append(delta(first, self.number, bids, asks, **more))
         return self.deltas[-1]
 
     def snapshot(self, back: int = 0) -> BookSnapshot:

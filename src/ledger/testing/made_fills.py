@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from ledger.domain.enums import Liquidity, Side
 from ledger.domain.events import OrderFilled
@@ -45,7 +45,7 @@ def effective(side: str, qty: int, px: int, fee: int = 0, recorded_at_ns: int = 
     return EffectiveFill(SIDES[side], qty, px, fee, "USD" if fee else "", recorded_at_ns)
 
 
-def position(fills: Sequence[tuple[str, int, int] | tuple[str, int, int, int]]) -> PositionState:
+def position(fills: Sequence[tuple[Any, ...]]) -> PositionState:
     """The fold of (side, qty, px[, fee]) fills, the first with seq 1, each recorded at 1000 times its seq."""
     state: PositionState | None = None
     for seq, fill in enumerate(fills, 1):

@@ -29,14 +29,14 @@ Levels = Iterable[Sequence[int]]
 
 def snapshot(number: int, bids: Levels = (), asks: Levels = (), **more: Any) -> BookSnapshot:
     """All levels as they are after update `number`."""
-    return BookSnapshot(*more.pop("head", HEAD), number, pairs(bids), pairs(asks), **more)
+    return BookSnapshot(*_head(more), number, pairs(bids), pairs(asks), **more)
 
 
 def delta(first: int, last: int, bids: Levels = (), asks: Levels = (), **more: Any) -> BookDelta:
     """The levels that updates `first` to `last` changed; with `prev_update` it is a futures feed's."""
     if "prev_update" in more:
         more["continuity"] = BookSource.FUTURES
-    return BookDelta(*more.pop("head", HEAD), first, last, pairs(bids), pairs(asks), **more)
+    return BookDelta(*_head(more), first, last, pairs(bids), pairs(asks), **more)
 
 
 def trade(px: int, qty: int = 1, **more: Any) -> MarketTrade:
@@ -57,6 +57,10 @@ def phase(which: TradingPhase) -> MarketPhase:
 def pairs(levels: Levels) -> tuple[tuple[int, int], ...]:
     """Levels as facts hold them."""
     return tuple((px, qty) for px, qty in levels)
+
+
+def _head(more: dict[str, Any]) -> tuple[str, int, int, str, str]:
+    return more.pop("head", HEAD)
 
 
 @final

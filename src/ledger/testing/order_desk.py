@@ -81,7 +81,13 @@ class Desk:
 
     def submit(self, client_order_id: str = "X", qty: int = 100, **more: Any) -> Outcome:
         """SubmitOrder: BUY LIMIT at 10.0000, unless told otherwise."""
-        terms = {"side": Side.BUY, "order_type": OrderType.LIMIT, "px": 100_000, "strategy_id": "S1", **more}
+        terms: dict[str, Any] = {
+            "side": Side.BUY,
+            "order_type": OrderType.LIMIT,
+            "px": 100_000,
+            "strategy_id": "S1",
+            **more,
+        }
         return self.tell(
             c.SubmitOrder(
                 command_id(),

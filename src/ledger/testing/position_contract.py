@@ -152,9 +152,10 @@ class PositionContract:
         def check(stream: list[Fill], last: Fill, data: st.DataObject) -> None:
             at = data.draw(st.integers(0, len(stream) - 1))
             busted = self.after([*stream, restatement(stream, at)])
-            assert busted == self.after([*stream[:at], *stream[at + 1 :]])
+            must_be_near(busted, self.after([*stream[:at], *stream[at + 1 :]]), len(stream))
             whole = [*stream, last]
-            assert self.after([*whole, restatement(whole, len(stream)), last]) == self.after(whole)
+            again = self.after([*whole, restatement(whole, len(stream)), last])
+            must_be_near(again, self.after(whole), len(whole))
 
         for_each(check, fill_streams(), fills(), st.data())
 
@@ -164,8 +165,9 @@ class PositionContract:
         def check(stream: list[Fill], new: Fill, data: st.DataObject) -> None:
             at = data.draw(st.integers(0, len(stream) - 1))
             corrected = self.after([*stream, restatement(stream, at, new)])
-            assert corrected == self.after([*stream[:at], new, *stream[at + 1 :]])
-            assert self.after([*stream, restatement(stream, at, stream[at])]) == self.after(stream)
+            must_be_near(corrected, self.after([*stream[:at], new, *stream[at + 1 :]]), len(stream))
+            same = self.after([*stream, restatement(stream, at, stream[at])])
+            must_be_near(same, self.after(stream), len(stream))
 
         for_each(check, fill_streams(), fills(), st.data())
 
@@ -221,9 +223,16 @@ class AdjustedPositionContract(PositionContract):
             assume(filled)
             at = data.draw(st.sampled_from(filled))
             busted = self.after([*stream, restatement(stream, at)])
-            assert busted == self.after([*stream[:at], *stream[at + 1 :]])
+            must_be_near(busted, self.after([*stream[:at], *stream[at + 1 :]]), len(stream))
 
         for_each(check, changes(), st.data())
+
+
+def must_be_near(one: ShownPosition, two: ShownPosition, closes_max: int) -> None:
+    """The same position, of which one came about by the ledger's rounding and the other by the fold's own."""
+    assert (one.qty, one.cash, one.fees) == (two.qty, two.cash, two.fees)
+    assert one.realized - one.cash == one.cost
+    assert abs(one.cost - two.cost) <= (closes_max if one.qty else 0)
 
 
 def total(shown: ShownPosition, mark: int) -> int:
