@@ -35,28 +35,31 @@ COUNTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 @final
 class Mutant(Struct, frozen=True):
-    """One change of one module."""
+    """One change of one module, not made yet: `changed` makes it."""
 
     module: str
+    number: int
+    """Among all changes of the module, in the order of the text."""
     function: str
     """Qualified name of the function of a module or class that is changed."""
     line: int
     what: str
-    source: str
-    """Of the whole module, changed."""
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
     """Every mutant of a module; docstrings, annotations and texts stay as they are."""
-    places = list(_places(ast.parse(source)))
-    found: list[Mutant] = []
-    for number in range(len(places)):
-        tree = ast.parse(source)
-        function, node, change, what = list(_places(tree))[number]
-        change()
-        changed = ast.unparse(ast.fix_missing_locations(tree))
-        found.append(Mutant(module, function, node.lineno, what, changed))
-    return found
+    return [
+        Mutant(module, number, function, node.lineno, what)
+        for number, (function, node, _change, what) in enumerate(_places(ast.parse(source)))
+    ]
+
+
+def changed(mutant: Mutant, source: str) -> str:
+    """The source of the whole module with the change made."""
+    tree = ast.parse(source)
+    _function, _node, change, _what = list(_places(tree))[mutant.number]
+    change()
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def sampled(all_of_them: list[Mutant], count: int, seed: int) -> list[Mutant]:

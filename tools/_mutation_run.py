@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from _mutants import Mutant, mutants_of, sampled
+from _mutants import Mutant, changed, mutants_of, sampled
 
 TESTS: Final = (
     "tests/unit/domain",
@@ -200,11 +200,13 @@ def _silence() -> None:
 def _put_in_place(mutant: Mutant) -> None:
     """Raises AssertionError, which would count as killed, only if the function is not where its name says."""
     module = importlib.import_module(f"ledger.domain.{mutant.module}")
-    compiled = compile(mutant.source, f"<mutant of {mutant.module}>", "exec")
-    (changed,) = (code for code in _codes(compiled) if code.co_qualname == mutant.function)
+    assert module.__file__ is not None
+    source = changed(mutant, Path(module.__file__).read_text())
+    compiled = compile(source, f"<mutant of {mutant.module}>", "exec")
+    (code,) = (code for code in _codes(compiled) if code.co_qualname == mutant.function)
     function = _function(module, mutant.function)
-    assert changed.co_freevars == function.__code__.co_freevars
-    function.__code__ = changed
+    assert code.co_freevars == function.__code__.co_freevars
+    function.__code__ = code
 
 
 def _codes(code: CodeType) -> list[CodeType]:

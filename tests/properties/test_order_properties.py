@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import Phase as Tried
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.domain import events as e
 from ledger.domain.context import OrderRules
@@ -37,6 +38,8 @@ from ledger.testing.generated_orders import (
 from ledger.testing.order_contract import OrderContract, effective
 from ledger.testing.order_desk import NOW, OURS, Desk
 from ledger.testing.shown import ShownOrder, order_shown
+from order_vectors import ANOMALIES, ANY_REPLACE, MATRICES, MATRIX_QTY, seen
+from order_vectors import play as play_row
 
 
 class TestRules(DecideEvolveContract):
@@ -167,6 +170,45 @@ def test_any_event_of_an_order_folds_upon_any_state_of_it(history: History) -> N
     for event in events:
         for state in desk.orders.values():
             assert isinstance(evolve(state, event, 999, NOW), OrderState)
+
+
+@given(st.sampled_from(sorted(MATRICES)), histories(), st.data())
+def test_a_fix_matrix_holds_row_by_row_whatever_happens_to_another_order(
+    name: str, history: History, data: st.DataObject
+) -> None:
+    """I-13, I-22"""
+    desk = Desk(ANY_REPLACE)
+    desk.submit("Y")
+    desk.submit(qty=MATRIX_QTY)
+    rows: list[Any] = [("row", row) for row in MATRICES[name]]
+    for at in sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=len(history))), reverse=True):
+        rows.insert(at, ("step", history.pop()[1]))
+    for what, said in rows:
+        if what == "step":
+            play(desk, "Y", said, names="Y")
+            continue
+        op, *args, expected = said
+        play_row(desk, op, args)
+        assert expected is None or seen(desk) == expected, (op, args)
+
+
+@given(st.sampled_from(sorted(ANOMALIES)), histories(), st.data())
+def test_an_anomaly_case_holds_whatever_happens_to_another_order(
+    name: str, history: History, data: st.DataObject
+) -> None:
+    """I-13, I-22"""
+    case = ANOMALIES[name]
+    desk = Desk(ANY_REPLACE)
+    desk.submit("Y")
+    desk.submit(qty=case["qty"])
+    for op, *args in case["steps"]:
+        for _ in range(data.draw(st.integers(0, min(2, len(history))))):
+            play(desk, "Y", history.pop()[1], names="Y")
+        play_row(desk, op, args)
+    assert seen(desk) == case["expect"]
+    mine = {it.kind for it in desk.journal if type(it) is e.AnomalyRecorded and it.order_id == 2}
+    beside = {"UNSOLICITED_CANCEL", "UNSOLICITED_REPLACE"}
+    assert mine - beside == set(case["anomalies"]) - beside
 
 
 class AllMet(Exception):

@@ -80,8 +80,11 @@ def order_steps() -> SearchStrategy[Step]:
 
 def histories(max_size: int = 40) -> SearchStrategy[History]:
     """What happens to the two orders, in any order; half of them long, since much must happen before the worst can."""
-    step: SearchStrategy[tuple[str, Step]] = st.tuples(_ORDER, order_steps())
-    return st.lists(step, max_size=max_size) | st.lists(step, min_size=max_size // 3, max_size=max_size)
+    return st.lists(_step(), max_size=max_size) | st.lists(_step(), min_size=max_size // 3, max_size=max_size)
+
+
+def _step() -> SearchStrategy[tuple[str, Step]]:
+    return st.tuples(_ORDER, order_steps())
 
 
 def begun(rules: OrderRules | None = None, pair: Pair = OURS) -> Desk:
