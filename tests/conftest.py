@@ -1,6 +1,6 @@
 """What all tests share: how many examples property tests try, and that they try the same ones every time.
 
-`HYPOTHESIS_PROFILE=deep tools/test tests/properties` looks for new ones.
+`HYPOTHESIS_PROFILE=deep tools/test tests/properties` looks for new ones, ten times as many.
 """
 
 from __future__ import annotations
@@ -8,10 +8,22 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("deep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("deep", settings.get_profile("ci"), derandomize=False, max_examples=1000)
+_FIRST = [Phase.explicit, Phase.generate]
+settings.register_profile(
+    "mutants", settings.get_profile("ci"), max_examples=20, phases=_FIRST
+)  # tools/mutate
+settings.register_profile(
+    "found", settings.get_profile("ci"), max_examples=3000, phases=_FIRST
+)  # the first failure
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -96,7 +96,6 @@ LONG_FILES: dict[str, str] = {
     "src/ledger/client/async_client.py": "one method for each call, as in the blocking client, and nothing else",
     "tests/unit/control/test_risk_limits.py": "one case after another, each short",
     "tests/unit/control/test_restrictions.py": "one case after another, each short",
-    "tests/properties/test_order_properties.py": "the strategies of one nasty venue and all that must hold under it",
 }
 
 

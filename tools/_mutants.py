@@ -35,25 +35,31 @@ COUNTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 @final
 class Mutant(Struct, frozen=True):
-    """One change of one module."""
+    """One change of one module, not made yet: `changed` makes it."""
 
     module: str
+    number: int
+    """Among all changes of the module, in the order of the text."""
+    function: str
+    """Qualified name of the function of a module or class that is changed."""
     line: int
     what: str
-    source: str
-    """Of the whole module, changed."""
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
     """Every mutant of a module; docstrings, annotations and texts stay as they are."""
-    places = list(_places(ast.parse(source)))
-    found: list[Mutant] = []
-    for number in range(len(places)):
-        tree = ast.parse(source)
-        node, change, what = list(_places(tree))[number]
-        change()
-        found.append(Mutant(module, node.lineno, what, ast.unparse(ast.fix_missing_locations(tree))))
-    return found
+    return [
+        Mutant(module, number, function, node.lineno, what)
+        for number, (function, node, _change, what) in enumerate(_places(ast.parse(source)))
+    ]
+
+
+def changed(mutant: Mutant, source: str) -> str:
+    """The source of the whole module with the change made."""
+    tree = ast.parse(source)
+    _function, _node, change, _what = list(_places(tree))[mutant.number]
+    change()
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def sampled(all_of_them: list[Mutant], count: int, seed: int) -> list[Mutant]:
@@ -61,46 +67,58 @@ def sampled(all_of_them: list[Mutant], count: int, seed: int) -> list[Mutant]:
     return Random(f"mutants {seed}").sample(all_of_them, min(count, len(all_of_them)))
 
 
-Place = tuple[ast.expr | ast.stmt, Callable[[], None], str]
+Change = tuple[ast.expr | ast.stmt, Callable[[], None], str]
+Place = tuple[str, ast.expr | ast.stmt, Callable[[], None], str]
 
 
-def _places(tree: ast.AST) -> Iterator[Place]:
-    for node in _walk(tree):
-        if isinstance(node, ast.Compare):
-            yield from _of_compare(node)
-        elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in COUNTED:
-            yield node, _setter(node, "op", COUNTED[type(node.op)]()), type(node.op).__name__
-        elif isinstance(node, ast.BoolOp):
-            other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-            yield node, _setter(node, "op", other), type(node.op).__name__
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            yield node, _drop_not(node), "Not"
-        elif isinstance(node, ast.Constant) and type(node.value) is int:
-            yield node, _setter(node, "value", node.value + 1), f"{node.value}"
-        elif isinstance(node, ast.Constant) and type(node.value) is bool:
-            yield node, _setter(node, "value", not node.value), f"{node.value}"
-        elif isinstance(node, ast.If):
-            yield node, _setter(node, "test", ast.UnaryOp(ast.Not(), node.test)), "if"
+def _places(tree: ast.Module) -> Iterator[Place]:
+    """Where functions of the module and of its classes can be changed, in the order of the text."""
+    for function, body in _functions(tree.body, ""):
+        for statement in body:
+            for node in _inner(statement):
+                for change in _changes(node):
+                    yield function, *change
 
 
-def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of functions, in the order of the text, without annotations, defaults of fields and assertions."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-            body = node.body if isinstance(node.body, list) else [node.body]
-            for each in body:
-                yield from _inner(each)
+def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, list[ast.stmt]]]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            yield f"{prefix}{node.name}", node.body
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}.")
 
 
 def _inner(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, (ast.FunctionDef, ast.Lambda, ast.Assert, ast.JoinedStr)):
+    """A statement and what is in it, without annotations and assertions."""
+    if isinstance(node, (ast.Assert, ast.JoinedStr, ast.arguments)):
         return
     yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _inner(child)
+    for name, value in ast.iter_fields(node):
+        if name not in ("annotation", "returns"):
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from _inner(child)
 
 
-def _of_compare(node: ast.Compare) -> Iterator[Place]:
+def _changes(node: ast.AST) -> Iterator[Change]:
+    if isinstance(node, ast.Compare):
+        yield from _of_compare(node)
+    elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in COUNTED:
+        yield node, _setter(node, "op", COUNTED[type(node.op)]()), type(node.op).__name__
+    elif isinstance(node, ast.BoolOp):
+        other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield node, _setter(node, "op", other), type(node.op).__name__
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node, _drop_not(node), "Not"
+    elif isinstance(node, ast.Constant) and type(node.value) is int:
+        yield node, _setter(node, "value", node.value + 1), f"{node.value}"
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield node, _setter(node, "value", not node.value), f"{node.value}"
+    elif isinstance(node, ast.If):
+        yield node, _setter(node, "test", ast.UnaryOp(ast.Not(), node.test)), "if"
+
+
+def _of_compare(node: ast.Compare) -> Iterator[Change]:
     for index, op in enumerate(node.ops):
         if type(op) in COMPARED:
 

@@ -20,7 +20,6 @@ from ledger.domain.enums import (
     Phase,
     RequestKind,
     RequestState,
-    Side,
     TimeInForce,
 )
 from ledger.domain.identifiers import EXTERNAL, fault_of_client_order_id
@@ -139,6 +138,8 @@ def _says_enough(fact: f.ReportAccepted) -> bool:
 
 
 def _adopted(fact: f.ReportAccepted, context: Context) -> e.OrderAdopted:
+    assert fact.side is not None
+    assert fact.qty is not None
     limit = OrderType.MARKET if fact.px is None else OrderType.LIMIT
     return e.OrderAdopted(
         fact.symbol,
@@ -153,9 +154,9 @@ def _adopted(fact: f.ReportAccepted, context: Context) -> e.OrderAdopted:
         context.actor,
         fact.client_order_id,
         fact.account,
-        fact.side or Side.BUY,
+        fact.side,
         limit if fact.order_type is None else fact.order_type,
-        fact.qty or 0,
+        fact.qty,
         fact.px,
         TimeInForce.DAY if fact.time_in_force is None else fact.time_in_force,
         fact.venue_order_id,

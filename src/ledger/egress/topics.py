@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any, Final, final
 
 SUBSCRIBE: Final = 1
+PREFIXES_MAX: Final = 1000
+"""Beyond so many different prefixes every topic counts as wanted: a flood of subscriptions costs no more than one."""
 
 
 @final
@@ -37,7 +39,11 @@ class Topic:
 
 @final
 class Topics:
-    """The topics of one socket, and its subscriptions (which are prefixes)."""
+    """The topics of one socket, and its subscriptions (which are prefixes).
+
+    What was wanted once stays wanted. ZeroMQ tells of every unsubscription, also of a prefix that the peer never had and
+    others still want (libzmq 4.3, `xpub_t::xread_activated`), so believing it would let any peer silence the others.
+    """
 
     def __init__(self) -> None:
         self.version = 0
@@ -55,13 +61,12 @@ class Topics:
         return found
 
     def note(self, message: bytes) -> None:
-        """A message that an XPUB socket received: 1 or 0, then a prefix that somebody wants or nobody any more."""
-        if not message or message[0] > SUBSCRIBE:
+        """A message that an XPUB socket received: 1 and a prefix that somebody wants; anything else says nothing."""
+        if not message or message[0] != SUBSCRIBE or b"" in self._prefixes or message[1:] in self._prefixes:
             return
-        if message[0] == SUBSCRIBE:
-            self._prefixes.add(message[1:])
-        else:
-            self._prefixes.discard(message[1:])
+        self._prefixes.add(message[1:])
+        if len(self._prefixes) > PREFIXES_MAX:
+            self._prefixes = {b""}
         self.version += 1
 
     def is_wanted(self, name: bytes) -> bool:

@@ -15,7 +15,6 @@ import pytest
 import trio
 import zmq
 
-from given_fills import filled
 from ledger.domain import position
 from ledger.domain.context import Instrument
 from ledger.domain.enums import Side
@@ -29,6 +28,7 @@ from ledger.domain.events import (
     StrategyDefined,
 )
 from ledger.egress import Publisher, bind_publishers
+from ledger.testing.made_fills import filled
 from ledger.zmq_trio import TrioSocket
 
 AAPL = Instrument("AAPL", "NASDAQ", 4, 0, 100, 1, 10**8, "USD", False, False, "24/7")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from given_market import BTC, HEAD, Feed, delta, phase, quote, snapshot, trade
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book import lose_tail, mark
 from ledger.domain.book_decide import Checksum
@@ -15,6 +14,7 @@ from ledger.domain.book_view import Mark, best, digest_items, is_locked, last_ma
 from ledger.domain.context import Instrument
 from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
 from ledger.domain.request_events import SnapshotRequested
+from ledger.testing.made_market import BTC, HEAD, Feed, delta, phase, quote, snapshot, trade
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "domain_vectors.json").read_text())
 SPOT, FUTURES, COUNTED, UNNUMBERED = BookSource

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from given_market import Feed
 from ledger.domain.book_view import best
 from ledger.domain.enums import BookSource, BookStatus
 from ledger.domain.facts import BookDelta, BookSnapshot, Quote
+from ledger.testing.made_market import Feed
 
 HEAD = ("capture", 1, 1, "BTCUSDT", "BINANCE")
 HERE = Path(__file__).resolve()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from given_market import HEAD, Feed, phase
 from ledger.domain.book import mark
 from ledger.domain.book_view import best, levels
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.facts import BookOrder, BookSnapshot
+from ledger.testing.made_market import HEAD, Feed, phase
 
 ADDED, REDUCED, EXECUTED, DELETED = OrderAction
 EVENT = ["BookOrderApplied"]

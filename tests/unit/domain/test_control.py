@@ -11,7 +11,7 @@ from ledger.domain.commands import DefineInstrument, DefineStrategy
 from ledger.domain.context import Context, Instrument, Rejection, Strategy
 from ledger.domain.control import decide_instrument, decide_strategy, evolve_instrument, evolve_strategy
 from ledger.domain.outcome import Repeated
-from order_desk import NOW, command_id
+from ledger.testing.order_desk import NOW, command_id
 
 CONTEXT = Context(now_ns=NOW, received_at_ns=NOW - 1, actor="ann")
 

@@ -11,7 +11,7 @@ from ledger.domain.context import Context
 from ledger.domain.enums import FillStanding, Side, TimeInForce
 from ledger.domain.fill import FillState, content_text, event_keys, fill_keys
 from ledger.domain.order import Unfit, avg_px, canonical, from_canonical, overfill, phase
-from order_desk import AAPL, DAY, NOW, Desk
+from ledger.testing.order_desk import AAPL, DAY, NOW, Desk
 
 
 def live(qty: int = 100) -> Desk:

@@ -13,7 +13,7 @@ from ledger.domain.context import Context, Instrument, OrderRules, Rejection
 from ledger.domain.enums import OrderType, Side, SideFlag, TimeInForce
 from ledger.domain.order import Repeated, decide
 from ledger.domain.units import QTY_MAX
-from order_desk import AAPL, NOW, S1, Desk, limit
+from ledger.testing.order_desk import AAPL, NOW, S1, Desk, limit
 
 LOTS = Instrument("AAPL", "NASDAQ", 4, 0, 1000, 10, 10**8, "USD", False, False, "24/7", 1)
 NEGATIVE = Instrument("AAPL", "NASDAQ", 4, 0, 1000, 1, 10**8, "USD", True, False, "24/7", 1)

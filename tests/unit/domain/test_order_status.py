@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ledger.domain import facts as f
 from ledger.domain.enums import Closed, OrderStatus, RequestKind, RequestState
 from ledger.domain.order import OrderState, Request, is_open, leaves, overfill, status, status_of_broker
-from order_desk import Desk
+from ledger.testing.order_desk import Desk
 
 
 def asked(kind: RequestKind, state: RequestState) -> Request:

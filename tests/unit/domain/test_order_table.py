@@ -14,7 +14,7 @@ from ledger.domain.context import OrderRules, Rejection
 from ledger.domain.enums import CancelRejectReason, Phase, Side
 from ledger.domain.order import Repeated, phase
 from ledger.domain.order_table import EXECUTIONS, LEGAL, Does
-from order_desk import DAY, Desk, Outcome
+from ledger.testing.order_desk import DAY, Desk, Outcome
 
 PHASES = ("NONE", "PEND", "LIVE", "FULL", "CXL", "EXP", "REJ")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from given_fills import effective, filled, position, scaled
 from ledger.domain.context import Instrument
 from ledger.domain.events import FillBusted, PositionRestated
 from ledger.domain.position import (
@@ -22,6 +21,7 @@ from ledger.domain.position import (
     restated,
 )
 from ledger.domain.position_view import avg_px, net, net_realized, twice_total, twice_upnl
+from ledger.testing.made_fills import effective, filled, position, scaled
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "domain_vectors.json").read_text())
 POSITIONS = VECTORS["position_vectors"]

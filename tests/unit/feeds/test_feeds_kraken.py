@@ -10,12 +10,12 @@ import pytest
 from test_feeds_run import Shelf
 
 import given_kraken as given
-from given_market import Feed
 from ledger.domain.book_view import best
 from ledger.domain.checksums import CHECKSUMS, kraken_checksum
 from ledger.domain.enums import BookSource, BookStatus
 from ledger.domain.facts import BookDelta, BookSnapshot
 from ledger.feeds import CaptureError, check_kraken, feed, files, kraken
+from ledger.testing.made_market import Feed
 
 HERE = Path(__file__).resolve()
 DATA = Path(os.environ.get("LEDGER_DATA") or HERE.parents[3].parent / "shared" / "data") / "kraken"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, Final
 
 from ledger.domain.enums import Liquidity, Side
 from ledger.domain.events import OrderFilled
 from ledger.domain.position import EffectiveFill, PositionState, evolve
 
-SIDES = {"B": Side.BUY, "S": Side.SELL}
+SIDES: Final = {"B": Side.BUY, "S": Side.SELL}
 
 
 def filled(side: str, qty: int, px: int, fee: int = 0, fee_ccy: str = "USD") -> OrderFilled:
@@ -40,10 +41,11 @@ def filled(side: str, qty: int, px: int, fee: int = 0, fee_ccy: str = "USD") -> 
 
 
 def effective(side: str, qty: int, px: int, fee: int = 0, recorded_at_ns: int = 0) -> EffectiveFill:
+    """The same fill as a position keeps it for a bust."""
     return EffectiveFill(SIDES[side], qty, px, fee, "USD" if fee else "", recorded_at_ns)
 
 
-def position(fills: Sequence[tuple[str, int, int] | tuple[str, int, int, int]]) -> PositionState:
+def position(fills: Sequence[tuple[Any, ...]]) -> PositionState:
     """The fold of (side, qty, px[, fee]) fills, the first with seq 1, each recorded at 1000 times its seq."""
     state: PositionState | None = None
     for seq, fill in enumerate(fills, 1):
@@ -53,6 +55,7 @@ def position(fills: Sequence[tuple[str, int, int] | tuple[str, int, int, int]]) 
 
 
 def scaled(text: str, scale: int) -> int:
+    """Decimal text as an integer in that scale."""
     value = Fraction(text) * 10**scale
     assert value.denominator == 1, f"{text} has more than {scale} digits"
     return value.numerator
