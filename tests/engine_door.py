@@ -78,6 +78,9 @@ class EngineDoor:
         [answer] = await self.send_commands([command])
         assert type(answer) is Committed, answer
 
+    async def requested(self) -> list[dict[str, Any]]:
+        return await self.rows("snapshot_requests")
+
     async def send(self, facts: Sequence[Any]) -> None:
         for answer in await self._exchange("market", facts):
             assert type(answer) is FactCommitted, answer

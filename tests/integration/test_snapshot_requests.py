@@ -63,7 +63,7 @@ def test_a_hole_asks_once_and_the_feed_answers_with_the_capture_s_book(
         assert (fed["sent"], fed["skipped"], fed["snapshots"]) == (5, 6, 2)
         book = typed.json("show", "book", SYMBOL, "--data", ledger.data)
         assert (book["status"], book["last_update"], book["snapshot_requested"]) == ("LIVE", 20, False)
-        assert [px for px, _ in book["bids"]] == ["100.00000000", "99.00000000"]
+        assert [px for px, _ in book["bids"]] == ["100", "99"]
         assert list(client.query("snapshot_requests")) == []
         assert len(outward(client)) == 2
     assert [event.last_update for event in requests(ledger.data)] == [15, 15]
