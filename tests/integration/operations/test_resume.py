@@ -151,7 +151,7 @@ def test_resume_writes_into_the_journal_of_a_stopped_ledger_who_let_it_go_on(
 def test_every_partition_of_a_stopped_ledger_is_resumed(tmp_path: Path, typed: Any) -> None:
     with Child(tmp_path / "data", ["engine.partitions=3"]) as child:
         child.start()
-        assert child.stop() == 0
+        child.stop()
         row = typed.json(
             "resume", "--data", child.data, "--reason", "looked at", "--set", "engine.partitions=3"
         )
