@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 
 from ledger.children import wait_parent_gone
 from ledger.cli.options import ConfigFile, Data, Sets
+from ledger.collecting import collect_rarely
 from ledger.config import Settings, load
-from ledger.engine.collecting import collect_rarely
 from ledger.projections import registry
 from ledger.projections.runner import Runner
 

@@ -6,6 +6,7 @@ import msgspec
 
 from ledger.config.sections.architecture import ConnectionPooling, DatabaseArchitecture, Projections
 from ledger.config.sections.keys import Client
+from ledger.config.sections.logging import Logging
 from ledger.config.sections.messaging import MessageQueues
 from ledger.config.sections.own import (
     Book,
@@ -13,7 +14,6 @@ from ledger.config.sections.own import (
     Doors,
     Engine,
     Journal,
-    Logging,
     Order,
     Recovery,
     Risk,

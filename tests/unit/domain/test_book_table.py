@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from given_market import BTC, HEAD, Feed, delta, phase, snapshot
 from ledger.domain.book import lose_tail, mark
 from ledger.domain.book_decide import Checksum
 from ledger.domain.book_outcome import asked_after_loss
 from ledger.domain.book_table import BOOK_TABLE, FAULTS, SNAPSHOT_FAULTS, Case
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.facts import BookOrder
+from ledger.testing.made_market import BTC, HEAD, Feed, delta, phase, snapshot
 
 BIDS, ASKS = [(10000, 5), (9998, 7)], [(10004, 5), (10006, 7)]
 TICK_2 = type(BTC)("BTCUSDT", "BINANCE", 2, 8, 2, 1, 100_000_000, "USDT", False, False, "24/7")

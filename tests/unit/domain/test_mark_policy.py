@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from given_market import Feed, delta, phase, snapshot, trade
 from ledger.domain.enums import TradingPhase
 from ledger.domain.events import EngineStarted
 from ledger.domain.mark_policy import SPREAD_MAX, Caps, caps_of, mid_of, reference_of, valuation_of
 from ledger.domain.trading_day import EARLIER_SETTLEMENT, Settlement, mark_of
+from ledger.testing.made_market import Feed, delta, phase, snapshot, trade
 
 BOOK = snapshot(100, [(10000, 5)], [(10100, 5)], event_time_ns=1000)
 SETTLED = Settlement("BTCUSDT", "2026-11-24", 7000, 3)

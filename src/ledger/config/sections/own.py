@@ -1,10 +1,10 @@
-"""The engine's own keys: journal, engine, clock, doors, order, book, session, risk, recovery, logging."""
+"""The engine's own keys: journal, engine, clock, doors, order, book, session, risk, recovery."""
 
 from typing import Annotated, Literal, final
 
 import msgspec
 
-from ledger.config.note import Refused, acts, planned
+from ledger.config.note import acts, planned
 from ledger.config.sections.keys import Curve
 
 
@@ -390,14 +390,3 @@ class Recovery(msgspec.Struct, frozen=True):
     snapshots_kept: Annotated[
         int, acts("Newest snapshots kept of each journal.", "files", least=1, most=100)
     ] = 3
-
-
-@final
-class Logging(msgspec.Struct, frozen=True):
-    """What the processes write to standard error; never a line per event."""
-
-    format: Annotated[Literal["console", "json"], acts("Lines for people or for machines.")] = "console"
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        acts("The least serious line that is written.", refused={"warn": Refused("", "write warning")}),
-    ] = "info"
