@@ -172,8 +172,8 @@ def test_the_events_of_one_input_are_adjacent_and_in_one_frame(steps: list[Step]
 def _note_ends(journal: Any, ends: set[int]) -> None:
     append = journal.append
 
-    def noted(events: Any) -> None:
-        append(events)
+    def noted(events: Any, steps: Any) -> None:
+        append(events, steps)
         ends.add(journal.next_seq - 1)
 
     journal.append = noted

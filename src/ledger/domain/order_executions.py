@@ -25,6 +25,7 @@ from ledger.domain.fill import (
     is_repeat,
 )
 from ledger.domain.identifiers import UNALLOCATED
+from ledger.domain.order_filled import filled_event, unattributed_event
 from ledger.domain.order_reports import Head, cum_mismatch
 from ledger.domain.order_state import OrderState, phase
 from ledger.domain.order_table import CELLS, EXECUTIONS, Cell, Does, Known
@@ -83,38 +84,6 @@ def _conflict(
     return anomaly(context, cell.record, detail, order_id=order_id, symbol=fact.symbol)
 
 
-def filled_event(state: OrderState, fact: f.ReportFill, context: Context) -> e.OrderFilled:
-    """The one record of a new execution of a known order."""
-    terms = state.terms
-    return e.OrderFilled(
-        terms.symbol,
-        terms.client_order_id,
-        terms.strategy_id,
-        terms.exchange,
-        fact.source,
-        fact.source_epoch,
-        fact.source_seq,
-        fact.event_time_ns,
-        context.received_at_ns,
-        context.actor,
-        terms.order_id,
-        state.client_order_id,
-        terms.account,
-        terms.side,
-        fact.execution_id,
-        fact.trade_date,
-        fact.qty,
-        fact.px,
-        fact.fee,
-        fact.fee_ccy,
-        fact.liquidity,
-        fact.venue_order_id,
-        fact.venue_cum,
-        fact.venue_leaves,
-        fact.contra,
-    )
-
-
 def _filled(
     state: OrderState, fact: f.ReportFill, context: Context, orphan: FillState | None
 ) -> list[e.Event]:
@@ -167,34 +136,7 @@ def _unattributed(
     fact: f.ReportFill, context: Context, orphan: FillState | None, place: tuple[str, str], why: str
 ) -> list[e.Event]:
     """A fill that no order explains is held by who claims it, so that the account agrees with the broker."""
-    account, exchange = place
-    event = e.OrderFilled(
-        fact.symbol,
-        "",
-        fact.strategy_id or UNALLOCATED,
-        exchange,
-        fact.source,
-        fact.source_epoch,
-        fact.source_seq,
-        fact.event_time_ns,
-        context.received_at_ns,
-        context.actor,
-        0,
-        fact.client_order_id,
-        account,
-        fact.side,
-        fact.execution_id,
-        fact.trade_date,
-        fact.qty,
-        fact.px,
-        fact.fee,
-        fact.fee_ccy,
-        fact.liquidity,
-        fact.venue_order_id,
-        fact.venue_cum,
-        fact.venue_leaves,
-        fact.contra,
-    )
+    event = unattributed_event(fact, context, place)
     events: list[e.Event] = [event]
     if orphan is not None:
         events.append(_applied_late(orphan, event))

@@ -12,20 +12,16 @@ from msgspec.structs import replace
 
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
-from ledger.domain import order, position
-from ledger.domain.adjustments import Adjustment
+from ledger.domain import order
 from ledger.domain.anomalies import SEVERITY, Anomaly
 from ledger.domain.book_decide import BOOK_DECIDERS
 from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
-from ledger.domain.context import PARTITION_SHIFT, Instrument
-from ledger.domain.enums import FillStanding
+from ledger.domain.context import Instrument
 from ledger.domain.events import (
     AnomalyRecorded,
     FactResumed,
     FactSuspended,
-    FillBusted,
-    FillCorrected,
     InstrumentDefined,
     OrderFilled,
     SourceGapOpened,
@@ -39,15 +35,17 @@ from ledger.domain.facts import (
     ReportTradeCorrect,
 )
 from ledger.domain.order import OrderState
-from ledger.domain.order_executions import decide_fill, filled_event
+from ledger.domain.order_executions import decide_fill
+from ledger.domain.order_filled import filled_event
 from ledger.domain.order_reports import decide_report
 from ledger.domain.outcome import Unfit
 from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
+from ledger.engine.restating import with_positions
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.engine.unnamed import symbol_of_order
-from ledger.fold import OrderKey, fills_of_position, instrument_terms
+from ledger.fold import OrderKey, instrument_terms
 from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
@@ -170,7 +168,7 @@ class FactTurns:
         events: list[Any] = outcome  # type: ignore[assignment]
         if len(events) <= 1 and type(fact) not in _CORRECTIONS:
             return events
-        return self._with_positions(events)
+        return with_positions(partition, events)
 
     def _decide_unnamed(self, fact: Any, *, again: bool) -> list[Any]:
         """A report without a symbol, as a FIX cancel reject is: of the one order that it can mean."""
@@ -222,51 +220,6 @@ class FactTurns:
         if self._partition.trading.fills.get(key) is not None:
             return []
         return [filled_event(state, fact, context)]
-
-    def _with_positions(self, events: list[Any]) -> list[Any]:
-        """Beside each bust or correction that counts, the position as it is without what is gone."""
-        out: list[Any] = []
-        for event in events:
-            out.append(event)
-            if type(event) in (FillBusted, FillCorrected) and event.known and event.strategy_id:
-                out.append(self._restated(event, out))
-        return out
-
-    def _restated(self, event: FillBusted | FillCorrected, before: list[Any]) -> Any:
-        fold = self._partition.trading
-        place = (event.strategy_id, event.symbol)
-        state = fold.positions.get(place)
-        now, seq = self._partition.context.now_ns, self._partition.context.next_seq
-        counted: dict[int, position.EffectiveFill | Adjustment] = {}
-        for adjusted, change in fold.operations.adjustments.states.items():
-            if adjusted[:2] == place:
-                counted[self._partition.context.partition << PARTITION_SHIFT | adjusted[2]] = change
-        root = (event.exchange, event.account, event.symbol, event.trade_date, event.root)
-        gone_at = 0
-        for key, fill in fills_of_position(fold, *place):
-            if fill.standing is FillStanding.EFFECTIVE:
-                counted[fill.fill_id] = _effective(fill, fill.recorded_at_ns)
-                if key == root:
-                    gone_at = fill.fill_id
-        for index, earlier in enumerate(
-            before[:-1]
-        ):  # the fill that an orphan waited for comes in this very turn
-            if type(earlier) is OrderFilled and earlier.strategy_id == place[0]:
-                state = position.evolve(state, earlier, seq + index, now)
-                gone_at = self._partition.context.id_of(index)
-                counted[gone_at] = _effective(earlier, now)
-        assert state is not None, f"{place} has no position"
-        assert gone_at, f"{event.root} of {place} is not among the position's fills"
-        gone = counted.pop(gone_at)
-        assert type(gone) is position.EffectiveFill
-        instead = None
-        if type(event) is FillCorrected:
-            instead = position.EffectiveFill(
-                event.side, event.qty, event.px, event.fee, event.fee_ccy, gone.recorded_at_ns
-            )
-            counted[gone_at] = instead
-        ordered = [counted[number] for number in sorted(counted)]
-        return position.restated(state, ordered, gone, instead, seq + len(before) - 1)
 
     # ---- market --------------------------------------------------------------------------------------------
 
@@ -411,7 +364,3 @@ def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[
         )
         events = [first, *events[1:]]
     return [*events, *numbered] if numbered else events
-
-
-def _effective(fill: Any, recorded_at_ns: int) -> position.EffectiveFill:
-    return position.EffectiveFill(fill.side, fill.qty, fill.px, fill.fee, fill.fee_ccy, recorded_at_ns)
