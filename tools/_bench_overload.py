@@ -2,8 +2,9 @@
 
 First 4,096 commands are kept in flight, which is its load; then three times that pace is sent whatever comes back, with
 a cancel by somebody else after every few messages; then its load again with a subscriber to everything, for whom all
-is published: first one that takes it all in, then one that takes nothing. Checked: every command was answered Committed or OVERLOADED, every cancel was taken or found pending, none was
-turned away, and the journal has exactly the orders that were taken.
+is published: first one that takes it all in, then one that takes nothing. Checked: every command was answered Committed
+or OVERLOADED, every cancel was taken or found pending, none was turned away, and the journal has exactly the orders
+that were taken.
 """
 
 from __future__ import annotations
