@@ -19,10 +19,11 @@ import msgspec
 import trio
 
 import _bench_load
-from _bench_engine import Feeding, settle_memory
+from _bench_engine import Feeding
 from _bench_memory import EVENTS_AN_ORDER, follow, write
 from _bench_result import Figures, check
 from ledger.engine import Engine, EngineSettings
+from ledger.engine.collecting import collect_rarely
 from ledger.journal import create_or_open
 from ledger.wire import Committed, FactCommitted
 
@@ -132,7 +133,7 @@ class GrowthBench:
             before, at = name, probe_end
 
     async def _probe(self, engine: Engine, load: _bench_load.Load, name: str, before: str) -> None:
-        settle_memory()
+        collect_rarely()  # as a start with so much would
         begun = time.process_time()
         await self._feed(engine, load)
         cpu = time.process_time() - begun

@@ -1,9 +1,10 @@
-"""Overload: three times what a ledger can do is offered, and a subscriber is deaf; what it keeps, and how long that takes.
+"""Overload: three times what a ledger can do is offered, and a subscriber is deaf: what it keeps, how long that takes.
 
 First 4,096 commands are kept in flight, which is its load; then three times that pace is sent whatever comes back, with
-a cancel by somebody else after every few messages; then its load again, with a subscriber to everything that never
-reads. Checked: every command was answered Committed or OVERLOADED, every cancel was taken or found pending, none was
-turned away, and the journal has exactly the orders that were taken.
+a cancel by somebody else after every few messages; then its load again with a subscriber to everything, for whom all
+is published: first one that takes it all in, then one that takes nothing. Checked: every command was answered Committed
+or OVERLOADED, every cancel was taken or found pending, none was turned away, and the journal has exactly the orders
+that were taken.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ class OverloadBench:
         self._definitions = encode_messages(definitions(seed))
         self._loads = {
             name: [it[1] for it in submits(seed, count * scale * A_MESSAGE, A_MESSAGE, f"{name}-").messages]
-            for name, count in (("load", MESSAGES), ("offered", TIMES * MESSAGES), ("deaf", MESSAGES))
+            for name, count in (
+                ("load", MESSAGES),
+                ("offered", TIMES * MESSAGES),
+                ("swift", MESSAGES),
+                ("deaf", MESSAGES),
+            )
         }
         order, requests = cancels(seed, len(self._loads["offered"]) // CANCEL_EVERY)
         self._order = encode_messages([order])
@@ -70,11 +76,13 @@ class OverloadBench:
                 self._figures.add(
                     "overload peak of memory grew by", "MiB", grown, note=f"{taken:,} orders with it"
                 )
-                deaf = _deaf(context, endpoints["order_events_pub"])
-                self._at_load(context, door, "deaf", "overload deaf subscriber", "overload none")
-                deaf.close()
+                for name, room in (("swift", 0), ("deaf", 1)):
+                    floor = "overload none" if name == "swift" else "overload swift subscriber"
+                    subscriber = _subscriber(context, endpoints["order_events_pub"], room)
+                    self._at_load(context, door, name, f"overload {name} subscriber", floor)
+                    subscriber.close()
                 check(child.stop(STOP_S) == 0, "serve did not end cleanly")
-                at_load = len(self._loads["load"]) + len(self._loads["deaf"])
+                at_load = sum(len(self._loads[name]) for name in ("load", "swift", "deaf"))
                 check_orders(Path(directory) / "data", 0, at_load * A_MESSAGE + taken + 1)
         finally:
             context.destroy(linger=0)
@@ -121,10 +129,10 @@ def _answered(talk: Talk) -> list[tuple[int, float, bytes]]:
     return list(zip(talk.lanes, talk.latencies, talk.answers, strict=True))
 
 
-def _deaf(context: Context, endpoint: str) -> Any:
-    """Subscribed to everything, it never reads."""
+def _subscriber(context: Context, endpoint: str, room: int) -> Any:
+    """Subscribed to everything; `room`: messages that are taken in for it before it reads, which it never does; 0: all."""
     socket = context.socket(zmq.SUB)
-    socket.setsockopt(zmq.RCVHWM, 1)
+    socket.setsockopt(zmq.RCVHWM, room)
     socket.setsockopt(zmq.SUBSCRIBE, b"")
     socket.connect(endpoint)
     return socket

@@ -43,3 +43,16 @@ def test_collecting_rarely_freezes_what_exists_and_sets_the_thresholds() -> None
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_a_large_store_of_a_recovery_stays_frozen_when_more_is_put_into_it() -> None:
+    before = gc.get_threshold()
+    with no_collection():
+        store = {("AAPL", str(number)): number for number in range(1000)}
+    try:
+        collect_rarely()
+        store["MSFT", str(len(store))] = 1
+        assert not any(it is store for it in gc.get_objects())  # which leaves out what is frozen
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
