@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_page_has_examples_and_names_what_can_be_imported() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     shown = ("Venue", "Books", "simulate", "Child", "Recorder", "look_up", "Simulated")
     assert all(name in README and name in ledger.testing.__all__ for name in shown)
 
