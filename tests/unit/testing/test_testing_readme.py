@@ -21,5 +21,5 @@ def test_the_page_has_examples_and_names_what_can_be_imported() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_example_prints_what_its_comments_say(block: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+    exec(compile(block, "<README>", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*# (.*)$", block, re.MULTILINE)
