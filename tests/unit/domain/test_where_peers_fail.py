@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from order_desk import Desk
+from ledger.testing.order_desk import Desk
 
 from ledger.domain import facts as f
 from ledger.domain.enums import CancelRejectReason, OrderStatus
