@@ -44,6 +44,7 @@ def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
     elif path.is_dir() and not (path / MANIFEST).exists() and next(path.glob("*.lmdb"), None) is not None:
         for segment in sorted(path.glob("*.lmdb")):
             _verify_lone_segment(check, segment)
+        _find_missing(check, path)
         _verify_joins(check, path)
     elif (path / SEGMENTS).is_dir():
         _verify_partitions(check, path.parent.parent, [path])
@@ -92,13 +93,17 @@ def _verify_partition(check: Check, directory: JournalDirectory, live: bool) -> 
         walk.segment(segment, sealed=sealed, walk_structure=sealed or not (newest and live))
         if not sealed and not newest:
             check.notices.append(f"{segment.path} is not sealed yet: the next start does it")
-    for path in sorted(directory.segments_path.glob("*.json")):
-        if not path.with_suffix(".lmdb").exists():
-            check.problem(path.with_suffix(".lmdb"), "", "missing: its manifest is there")
+    _find_missing(check, directory.segments_path)
     if not live:
         walk.wal()
     _verify_origin(check, directory)
     walk.finish()
+
+
+def _find_missing(check: Check, path: Path) -> None:
+    for manifest in sorted(path.glob("*.json")):
+        if not manifest.with_suffix(".lmdb").exists():
+            check.problem(manifest.with_suffix(".lmdb"), "", "missing: its manifest is there")
 
 
 def _verify_origin(check: Check, directory: JournalDirectory) -> None:
@@ -124,7 +129,11 @@ def _verify_lone_segment(check: Check, path: Path) -> None:
     partition_path = path.parent.parent
     try:
         if segment.sealed():
-            directory = _described_by(segment.manifest(), partition_path)
+            manifest = segment.manifest()
+            directory = _described_by(manifest, partition_path, manifest.before)
+            origin = directory.origin
+        elif not (partition_path / MANIFEST).exists() and (sealed := _sealed_before(segment)) is not None:
+            directory = _described_by(sealed, partition_path, sealed.last)
             origin = directory.origin
         else:
             directory = JournalDirectory.read(partition_path)
@@ -164,11 +173,16 @@ def _verify_joins(check: Check, path: Path) -> None:
         before = manifest
 
 
-def _described_by(manifest: SegmentManifest, path: Path) -> JournalDirectory:
+def _sealed_before(segment: SegmentFile) -> SegmentManifest | None:
+    """Of the sealed segment in front of the newest one, which was carried elsewhere with it; None: there is none."""
+    before = [path for path in segment.path.parent.glob("*.json") if path.stem < segment.path.stem]
+    manifest = SegmentFile(max(before).with_suffix(".lmdb"), 0).manifest() if before else None
+    return manifest if manifest is not None and manifest.last.seq + 1 == segment.first_seq else None
+
+
+def _described_by(manifest: SegmentManifest, path: Path, origin: HeadRecord) -> JournalDirectory:
     """The journal that a sealed segment says it is part of: it may have been carried elsewhere without the rest."""
-    whole = PartitionManifest(
-        manifest.format, manifest.lineage, manifest.journal, manifest.partition, manifest.before
-    )
+    whole = PartitionManifest(manifest.format, manifest.lineage, manifest.journal, manifest.partition, origin)
     return JournalDirectory(path, whole)
 
 

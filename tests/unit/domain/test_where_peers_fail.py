@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from ledger.testing.order_desk import Desk
-
 from ledger.domain import facts as f
 from ledger.domain.enums import CancelRejectReason, OrderStatus
 from ledger.domain.order import leaves, status, status_of_broker
 from ledger.domain.position import evolve
 from ledger.domain.position_view import avg_px, twice_upnl
 from ledger.testing.made_fills import filled, position
+from ledger.testing.order_desk import Desk
 
 
 def accepted(qty: int = 100) -> Desk:
