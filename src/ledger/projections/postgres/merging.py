@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, final
 
+import psycopg
 from msgspec import Struct
 from psycopg import sql
-from psycopg.types.numeric import DecimalBinaryDumper
+from psycopg.adapt import PyFormat
 
 from ledger.projections.contract import Row
 from ledger.projections.postgres.migrations import Connection
@@ -170,7 +171,8 @@ _SIDES: Final = {name: _side(table, side) for name, (table, side) in SIDE_OF.ite
 """By side row: its table, its first column there, and which of its columns are times."""
 
 
-_DUMP: Final = DecimalBinaryDumper(Decimal).dump
+_DUMP: Final = psycopg.adapters.get_dumper(Decimal, PyFormat.BINARY)(Decimal).dump
+"""psycopg's own, the compiled one where there is one."""
 _REMEMBERED: Final = 16_384
 _NUMBERS: dict[int, tuple[Decimal, bytes]] = {}
 """Numbers met, by identity, with their bytes: `exact` gives the same object for the same number, most often, and one
