@@ -6,6 +6,8 @@ schema version: a field may be added at its end with a default, anything else is
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import reduce
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -37,6 +39,40 @@ def decode_events(payload: bytes) -> list[Event]:
         return _decoder.decode(payload)
     except msgspec.ValidationError:  # a tag of an old type: so frames of today pay nothing for the old ones
         return [_upcast(event) for event in _decoder_of_all.decode(payload)]
+
+
+def decoder_of(
+    needed: Iterable[type[Any]], known: Iterable[type[Any]]
+) -> tuple[Callable[[bytes], list[Any]], set[type]]:
+    """(what decodes only these types of events, the types that stand for the others that are known).
+
+    An event that is not needed keeps its place in the list, as an empty struct of a type of its own. Frames with other
+    events, old ones most often, are decoded whole. The decoder raises msgspec.MsgspecError as `decode_events` does.
+    """
+    wanted = set(needed)
+    others = {
+        msgspec.defstruct(
+            f"Unread{kind.__name__}",
+            [],
+            array_like=True,
+            frozen=True,
+            gc=False,
+            tag=kind.__struct_config__.tag,
+        )
+        for kind in set(known) - wanted
+    }
+    if not others:
+        return decode_events, set()
+    either: Any = reduce(lambda one, other: one | other, (*wanted, *others))
+    some: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[either])
+
+    def decode(payload: bytes) -> list[Any]:
+        try:
+            return some.decode(payload)
+        except msgspec.ValidationError:
+            return decode_events(payload)
+
+    return decode, others
 
 
 def _upcast(event: Any) -> Event:

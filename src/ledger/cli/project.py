@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 from ledger.children import wait_parent_gone
 from ledger.cli.options import ConfigFile, Data, Sets
 from ledger.config import Settings, load
+from ledger.engine.collecting import collect_rarely
 from ledger.projections import registry
 from ledger.projections.runner import Runner
 
@@ -53,6 +54,9 @@ def project(
 def run_projection(settings: Settings, data: Path, name: str, partition: int, *, until_head: bool) -> int:
     """Run one projection in this process; the exit code. Raises Rejected, Corrupt."""
     projection = registry.make(settings, name, partition)
+    # One thread folds while another writes: neither is to keep the interpreter from the other for long.
+    sys.setswitchinterval(settings.engine.switch_interval_us / 1e6)
+    collect_rarely()
     runner = Runner(data, projection, partition, events_max=registry.batch_events(settings, name), say=say)
     trio.run(_supervised, runner, until_head)
     return 0

@@ -17,12 +17,22 @@ from ledger.fold.closed import (
     version_of,
 )
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
+from ledger.fold.facts import Apply
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
+from ledger.fold.parts import (
+    Part,
+    books,
+    instruments,
+    levels_and_trades,
+    orders_and_positions,
+    positions_and_sessions,
+    whole,
+)
 from ledger.fold.passivation import Passivation
 from ledger.fold.restart import Restarted, open_index, restart, why_not
 from ledger.fold.snapshots import dump_fold, load_fold
@@ -34,12 +44,14 @@ __all__ = [
     "HASHED",
     "KINDS",
     "PASSED_ON",
+    "Apply",
     "BookKey",
     "ClosedStates",
     "ControlFold",
     "MarketFold",
     "OrderKey",
     "Outcome",
+    "Part",
     "PartitionsFold",
     "Passivation",
     "PositionKey",
@@ -47,6 +59,7 @@ __all__ = [
     "TradingFold",
     "apply_frame",
     "before_base",
+    "books",
     "check_stopped",
     "cut_base",
     "dump_fold",
@@ -54,18 +67,23 @@ __all__ = [
     "fills_of_position",
     "fingerprint",
     "instrument_of",
+    "instruments",
     "is_closed",
     "item_bytes",
     "key_bytes",
     "known_fills",
     "known_orders",
+    "levels_and_trades",
     "listing_keys",
     "load_base",
     "load_fold",
     "open_index",
+    "orders_and_positions",
     "position_kind",
+    "positions_and_sessions",
     "restart",
     "twin_key",
     "version_of",
+    "whole",
     "why_not",
 ]

@@ -45,7 +45,7 @@ class MarketFold:
         self._digest = Digest(
             (self.instruments, self.facts.sources, self.facts.suspended, self.facts.cases, self.facts.closed)
         )
-        booked = self._booked
+        booked = self.booked
         self.steps: Final[dict[type, Apply]] = {
             **self.facts.table(),
             EngineStarted: self._engine_started,
@@ -86,7 +86,7 @@ class MarketFold:
     def _instrument_defined(self, seq: int, _now: int, event: InstrumentDefined) -> None:
         self.instruments.put(event.symbol, instrument_of(event, seq))
 
-    def _booked(self, seq: int, now: int, event: Any) -> None:
+    def booked(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         key = (event.exchange, event.symbol)
         self.books.put(key, books.evolve(self.books.get(key), event, seq, now))

@@ -357,9 +357,9 @@ class TradingFold:
             self._move_order(order, event, seq, now)
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
-        self._move_position(seq, now, event)
+        self.move_position(seq, now, event)
 
-    def _move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated | Adjustment) -> None:
+    def move_position(self, seq: int, now: int, event: OrderFilled | PositionRestated | Adjustment) -> None:
         place = (event.strategy_id, event.symbol)
         before = self.positions.get(place)
         position = positions.evolve(before, event, seq, now)
@@ -380,10 +380,10 @@ class TradingFold:
 
     def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
         for change in self.operations.adjusted(seq, now, event):
-            self._move_position(seq, now, change)
+            self.move_position(seq, now, change)
 
     def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
-        self._move_position(seq, now, event)
+        self.move_position(seq, now, event)
 
     def _held(self, kind: str, key: str) -> bool:
         quarantine = self.quarantine  # replay stages a whole frame, in which the quarantine itself may stand

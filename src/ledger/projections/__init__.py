@@ -6,7 +6,17 @@ batches, and goes on from the sink's own offset after any end. `ledger.testing.p
 """
 
 from ledger.projections.building import Builders
-from ledger.projections.contract import Audited, Batch, Fencing, Offset, Projection, Rebuildable, Row, Step
+from ledger.projections.contract import (
+    Audited,
+    Batch,
+    Fencing,
+    Offset,
+    Preparing,
+    Projection,
+    Rebuildable,
+    Row,
+    Step,
+)
 from ledger.projections.errors import Fenced, Misplaced, Poison, SinkDown
 from ledger.projections.feed import Feed, Fold
 from ledger.projections.parking import Parked, Parking
@@ -25,6 +35,7 @@ __all__ = [
     "Parked",
     "Parking",
     "Poison",
+    "Preparing",
     "Projection",
     "Rebuildable",
     "Row",

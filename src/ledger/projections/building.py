@@ -1,4 +1,4 @@
-"""From events and states to rows, with what cannot be built parked; the runner, audits and rebuilds share it."""
+"""How events and states become rows: what a sink declares; the feed calls it, for runners, audits and rebuilds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, cast, final
 
 from msgspec import Struct
 
+from ledger.fold import Part, whole
 from ledger.projections.contract import Row, Step
-from ledger.projections.parking import Parking
 
 OfEvent = Callable[[Step, Any], Iterable[Row]]
 """(step, fold with the event applied) -> rows."""
@@ -25,27 +25,8 @@ class Builders(Struct, frozen=True):
     states: Mapping[str, OfState] = {}
     """By kind of entity (`order`, `fill`, `position`, `book`, ...: the names of the fold's stores): called once a
     batch for each entity that changed, with its state at the end of the batch."""
-
-
-def rows_of_event(build: OfEvent, step: Step, fold: Any, parking: Parking) -> list[Row]:
-    """The event's rows; [] and a parked event if they cannot be built."""
-    try:
-        return list(build(step, fold))
-    except Exception as error:  # a row that cannot be built must not stop those that can
-        parking.park(f"{type(step.event).__name__} {step.seq}", step.seq, repr(error))
-        return []
-
-
-def rows_of_state(kind: str, build: OfState, key: Any, state: Any, fold: Any, parking: Parking) -> list[Row]:
-    """The entity's rows; [] and a parked entity if they cannot be built. A later state may be built again."""
-    try:
-        rows = list(build(key, state, fold))
-    except Exception as error:
-        parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
-        return []
-    if len(parking):
-        parking.release(entity_name(kind, key))
-    return rows
+    part: Callable[[Any], Part] = whole
+    """What of the fold these functions read: a projector folds no more than that (`ledger.fold.parts`)."""
 
 
 def entity_name(kind: str, key: Any) -> str:

@@ -69,11 +69,13 @@ class Batch(Struct, frozen=True):
     recorded_at_ns: int
     """Of its last frame."""
     fold: Any
-    """The TradingFold or MarketFold as it is at `to`; for reading."""
+    """The TradingFold or MarketFold as it is at `to`; for reading, as far as the builders' part of it goes."""
+    ready: Any = None
+    """What `Preparing.prepare` made of it; None: nothing yet."""
 
 
 class Projection(Protocol):
-    """The core: a sink with its connection, of one partition. Used by one thread; made anew by each start."""
+    """The core: a sink with its connection, of one partition. Used by one thread at a time; made anew by each start."""
 
     @property
     def name(self) -> str:
@@ -116,6 +118,23 @@ class Fencing(Protocol):
 
     def claim(self, lineage: str) -> None:
         """Become the writer. From here on an earlier writer's `apply` raises Fenced. Raises SinkDown, Fenced."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A sink whose `apply` does not read `batch.fold`: the next batch is made while one is being written.
+
+    At most one is being written, and they are written in their order. `prepare` may run beside `apply`, of an earlier
+    batch, in another thread: it touches neither the connection nor what `apply` changes.
+    """
+
+    def prepare(self, batch: Batch) -> Any:
+        """All that can be done without the store, such as encoding: `apply` then finds it as `batch.ready`.
+
+        It is called once, while the fold stands at `batch.to`. None where a row is refused: `apply` tries again and
+        says which. A batch that lost a row comes to `apply` with `ready` None.
+        """
         ...
 
 

@@ -14,11 +14,11 @@ from typing import Any, Final, final
 import msgspec
 
 import actors
-from ledger.codec import decode_events
+from ledger.codec import decoder_of
 from ledger.errors import Corrupt
-from ledger.fold import MarketFold, TradingFold
+from ledger.fold import Apply, MarketFold, TradingFold, whole
 from ledger.journal import Frame, JournalReader, open_readonly, place_text
-from ledger.projections.building import Builders, rows_of_event, rows_of_state
+from ledger.projections.building import Builders, OfEvent, entity_name
 from ledger.projections.contract import Batch, Offset, Row, Step
 from ledger.projections.errors import Misplaced
 from ledger.projections.parking import Parking
@@ -49,8 +49,10 @@ class Feed:
         *,
         events_max: int = EVENTS_MAX,
         wal: bool | None = False,
+        folds_whole: bool = True,
     ) -> None:
         """`wal` False follows the settled head (projectors); None reads the wal as well where nobody owns it.
+        `folds_whole` False folds only what the builders read, which is faster; a judge folds everything.
 
         Raises Refused where there is no journal.
         """
@@ -59,6 +61,7 @@ class Feed:
         self.partition = partition
         self._data = data
         self._builders = builders
+        self._part_of = whole if folds_whole else builders.part
         self._parking = parking
         self._events_max = events_max
         self._reader = JournalReader(data, journal, partition, wal=wal)
@@ -139,6 +142,8 @@ class Feed:
         if last is None:
             return None
         self._build_states(rows)
+        for store in self._part.forgotten:
+            store.states.clear()
         before = self.at
         self.at = Offset(
             self.lineage, self.partition, self.journal, last.epoch, last.last_seq, last.chain_hash.hex()
@@ -159,16 +164,32 @@ class Feed:
         self._dirty = {kind: set() for kind in self._builders.states}
         for kind, keys in self._dirty.items():
             entities.store(kind, dirty=keys)
-        return (TradingFold if self.journal == "trading" else MarketFold)(self.partition, entities)
+        fold = (TradingFold if self.journal == "trading" else MarketFold)(self.partition, entities)
+        self._read_for(fold)
+        return fold
+
+    def _read_for(self, fold: Fold) -> None:
+        """Learn what this fold does with each type of event, and which types need not be decoded."""
+        self._part = part = self._part_of(fold)
+        builders = self._builders.events
+        self._decode, unread = decoder_of({*part.steps, *builders}, fold.steps)
+        self._acts: dict[type, tuple[Apply | None, OfEvent | None]] = {
+            **dict.fromkeys(unread, (None, None)),
+            **{kind: (part.steps.get(kind), builders.get(kind)) for kind in fold.steps},
+        }
 
     def _apply(self, frame: Frame, rows: list[Row] | None) -> None:
-        fold, now, seq = self.fold, frame.recorded_at_ns, frame.first_seq
-        steps, builders = fold.steps, self._builders.events
+        fold, now, seq, acts = self.fold, frame.recorded_at_ns, frame.first_seq, self._acts
         try:
-            for event in decode_events(frame.payload):
-                steps[type(event)](seq, now, event)
-                if rows is not None and (build := builders.get(type(event))) is not None:
-                    rows += rows_of_event(build, Step(seq, now, event), fold, self._parking)
+            for event in self._decode(frame.payload):
+                step, build = acts[type(event)]
+                if step is not None:
+                    step(seq, now, event)
+                if build is not None and rows is not None:
+                    try:
+                        rows.extend(build(Step(seq, now, event), fold))
+                    except Exception as error:  # a row that cannot be built must not stop those that can
+                        self._parking.park(f"{type(event).__name__} {seq}", seq, repr(error))
                 seq += 1
         except Exception as error:
             fold.entities.discard()
@@ -186,8 +207,16 @@ class Feed:
         for kind, keys in self._dirty.items():
             build = self._builders.states[kind]
             store: actors.Store[Any, Any] = fold.entities.store(kind)
+            states, parking = store.states, self._parking
             for key in sorted(keys) if len(keys) < _SORTED_MAX else keys:
-                rows += rows_of_state(kind, build, key, store.states[key], fold, self._parking)
+                state = states[key]
+                try:
+                    rows.extend(build(key, state, fold))
+                except Exception as error:  # the others go on; a later state may be built again
+                    parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
+                else:
+                    if len(parking):
+                        parking.release(entity_name(kind, key))
             keys.clear()
 
 

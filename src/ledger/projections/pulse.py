@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
 
+from ledger.projections.contract import Offset
 from ledger.projections.feed import Feed
 from ledger.projections.parking import Parking
 from ledger.projections.status import JournalStatus, State, Status, write_status
@@ -43,9 +44,9 @@ class Pulse:
         self.rows += rows
         self._behind_s = behind_s
 
-    def stands(self, feed: Feed) -> None:
-        """The sink has everything up to where the feed stands."""
-        self._stands[feed.journal] = (feed.at.epoch, feed.at.seq)
+    def stands(self, at: Offset) -> None:
+        """The sink has everything up to there."""
+        self._stands[at.journal] = (at.epoch, at.seq)
 
     def beat(self, state: State, feeds: Sequence[Feed]) -> None:
         """Say how it is, unless it was said just now."""

@@ -1,5 +1,8 @@
 """The loop of a projector: read, fold, give the sink a batch, say how far it is; wait and try again when the sink is down.
 
+While a sink writes one batch, the next one is read, folded and made ready, if the sink allows it (`Preparing`). No two
+are written at a time, and none before the one ahead of it was taken: what is exact about it does not change.
+
 The sink's own offset decides where it goes on, at the start and after every failure: a batch in doubt is neither
 lost nor given twice in effect. An offset that is lower than what was acknowledged (a cache was wiped, a failover lost
 writes) rewinds the feed; one that is ahead of the journal, or of another lineage, ends the projector with a refusal.
@@ -11,13 +14,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, final
 
 from msgspec.structs import replace
 
 from ledger.projections.building import entity_name
-from ledger.projections.contract import Batch, Fencing, Offset, Projection
+from ledger.projections.contract import Batch, Fencing, Offset, Preparing, Projection
 from ledger.projections.errors import Poison, SinkDown
 from ledger.projections.feed import EVENTS_MAX, Feed, Interrupted, seconds_behind
 from ledger.projections.parking import Parking
@@ -62,9 +66,19 @@ class Runner:
         self.parking = Parking(parked_path(data, name, partition))
         self.pulse = Pulse(data, name, partition, self.parking)
         self._feeds = [
-            Feed(data, journal, partition, projection.builders(journal), self.parking, events_max=events_max)
+            Feed(
+                data,
+                journal,
+                partition,
+                projection.builders(journal),
+                self.parking,
+                events_max=events_max,
+                folds_whole=False,
+            )
             for journal in projection.journals
         ]
+        self._writer = ThreadPoolExecutor(1, "ledger-sink") if isinstance(projection, Preparing) else None
+        self._writing: tuple[Feed, Batch, Future[None]] | None = None
         self._failures = 0
         self._confirmed = time.monotonic()
 
@@ -87,6 +101,8 @@ class Runner:
             self.pulse.say("refused", self._feeds)
             raise
         finally:
+            if self._writer is not None:
+                self._writer.shutdown()
             self._projection.close()
             for feed in self._feeds:
                 feed.close()
@@ -102,11 +118,16 @@ class Runner:
             for feed in self._feeds:
                 busy |= self._go_on(feed, ends.get(feed.journal))
             self.pulse.beat("following", self._feeds)
-            if not busy:
-                if until_head:
-                    return
+            if busy:
+                continue
+            if self._writing is not None:
+                self._end_writing()
+            elif until_head:
+                return
+            else:
                 self._confirm()
                 self._stop.wait(IDLE_S)
+        self._end_writing()
 
     def _go_on(self, feed: Feed, to_seq: int | None) -> bool:
         """One batch of one journal; whether there was one."""
@@ -116,8 +137,28 @@ class Runner:
         if batch is None:
             return False
         self.parking.save()
-        self._persist(lambda: self._give(feed, batch))
+        if self._writer is None or not isinstance(self._projection, Preparing):
+            self._persist(lambda: self._give(feed, batch))
+            return True
+        batch = replace(batch, ready=self._projection.prepare(batch))
+        self._end_writing()
+        if (
+            feed.at is batch.to and not self._stop.is_set()
+        ):  # else the sink had lost something: the feed went back
+            self._writing = (feed, batch, self._writer.submit(self._projection.apply, batch))
         return True
+
+    def _end_writing(self) -> None:
+        """Until the batch that is being written is taken; one that failed is given again, from here."""
+        if self._writing is None:
+            return
+        feed, batch, written = self._writing
+        self._writing = None
+        if written.exception() is None:
+            self._took(batch)
+            return
+        tried = [written]
+        self._persist(lambda: self._give(feed, batch, tried.pop() if tried else None))
 
     def _confirm(self) -> None:
         """While nothing is new, see now and then that the sink still has what it took."""
@@ -144,39 +185,43 @@ class Runner:
 
     def _seek(self, feed: Feed, offset: Offset | None) -> None:
         feed.seek(offset, self._folded)
-        self.pulse.stands(feed)
+        self.pulse.stands(feed.at)
 
     def _folded(self, _seq: int, _target: int) -> bool:
         self.pulse.beat("folding", self._feeds)
         return not self._stop.is_set()
 
-    def _give(self, feed: Feed, batch: Batch) -> None:
+    def _give(self, feed: Feed, batch: Batch, written: Future[None] | None = None) -> None:
+        """Have the sink take it; `written`: it is being tried already."""
         if self._failures:  # the last try may have come through, or the sink may have lost what it had
             if isinstance(self._projection, Fencing):
                 self._projection.claim(feed.lineage)
             found = self._projection.offset(feed.journal)
             if found is not None and found.seq == batch.to.seq:
                 feed.check(found)
-                self._took(feed, batch)
+                self._took(batch)
                 return
             if (found or feed.origin()).seq != batch.before.seq:
                 self._rewind(feed, found)
                 return
         while True:
             try:
-                self._projection.apply(batch)
+                if written is None:
+                    self._projection.apply(batch)
+                else:
+                    written.result()
                 break
             except Poison as poison:
-                batch = self._without(batch, poison)
+                batch, written = self._without(batch, poison), None
+        self._took(batch)
+
+    def _took(self, batch: Batch) -> None:
         if len(self.parking):
             for row in batch.rows:
                 self.parking.release(entity_name(row.table, row.key))
             self.parking.save()
-        self._took(feed, batch)
-
-    def _took(self, feed: Feed, batch: Batch) -> None:
         self.pulse.took(batch.events, len(batch.rows), seconds_behind(batch.recorded_at_ns))
-        self.pulse.stands(feed)
+        self.pulse.stands(batch.to)
         if self._on_batch is not None:
             self._on_batch(batch)
 
@@ -196,7 +241,7 @@ class Runner:
         self.parking.park(what, batch.to.seq, poison.reason)
         self.parking.save()
         self._say(f"{self._projection.name}: parked {what}: {poison.reason}")
-        return replace(batch, rows=rows)
+        return replace(batch, rows=rows, ready=None)
 
     def _persist(self, act: Callable[[], None]) -> bool:
         """Until it is done, with back-off and jitter while the sink is down; False: stopped before."""

@@ -213,7 +213,7 @@ def test_an_exchange_that_a_kill_cut_short_is_finished(
         sink.switch()
     monkeypatch.undo()
     with pytest.raises(SinkDown, match="exchanged"):
-        sink._switching().check_closed()
+        sink._check_writer()
     sink.close()
     monkeypatch.setattr("ledger.projections.questdb.switching.ABANDONED_NS", 0)
     fill(data, settings)

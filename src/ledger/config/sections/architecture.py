@@ -257,7 +257,7 @@ class RunningProjection(msgspec.Struct, frozen=True):
             least=1,
             most=1_000_000,
         ),
-    ] = 5000
+    ] = 20_000
 
 
 @final
@@ -271,7 +271,7 @@ class AnalyticalSwitch(msgspec.Struct, frozen=True):
 class Projections(msgspec.Struct, frozen=True):
     """Which databases follow the journal; a connection section alone starts nothing."""
 
-    postgres: RunningProjection = RunningProjection(batch_events=20_000)
+    postgres: RunningProjection = RunningProjection()
     timescale: ProjectionSwitch = ProjectionSwitch()
     redis: RunningProjection = RunningProjection()
     questdb: RunningProjection = RunningProjection()

@@ -119,7 +119,7 @@ class Engine(msgspec.Struct, frozen=True):
     switch_interval_us: Annotated[
         int,
         acts(
-            "How long a Python thread may keep the interpreter from another in `serve`.",
+            "How long a Python thread may keep the interpreter from another in `serve`, and in projectors.",
             "us",
             least=50,
             most=5000,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, final
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from ledger.domain.events import (
@@ -32,13 +33,14 @@ from ledger.domain.events import (
 )
 from ledger.domain.operator_events import PositionAdjusted, PositionTransferred, TradingDayRolled
 from ledger.errors import Rejected
+from ledger.fold import orders_and_positions
 from ledger.projections import rows
 from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Projection, Row, View
 from ledger.projections.errors import Fenced, Poison, SinkDown
 from ledger.projections.postgres import shadows
 from ledger.projections.postgres.connecting import Target
-from ledger.projections.postgres.merging import Merging
+from ledger.projections.postgres.merging import Merging, Records, records_of
 from ledger.projections.postgres.migrations import Connection, migrate
 from ledger.projections.postgres.months import (
     ahead,
@@ -72,6 +74,7 @@ BUILDERS: Final = Builders(
         TradingDayRolled: rows.daily_rows,
     },
     states={"order": rows.order_rows, "fill": rows.fill_rows, "position": rows.position_rows},
+    part=orders_and_positions,
 )
 _T = TypeVar("_T")
 
@@ -107,6 +110,12 @@ class PostgresSink:
     def offset(self, journal: str) -> Offset | None:
         """As committed. Raises SinkDown."""
         return self._try(lambda connection: read_offset(connection, self.schema, self._partition, journal))
+
+    def prepare(self, batch: Batch) -> _Ready:
+        """What is to be copied: no month that was dropped, and of each key the newest row only."""
+        kept = self._kept
+        given = [row for row in batch.rows if is_kept(row, kept)] if kept else batch.rows
+        return _Ready(records_of(given), _months_of(given), kept)
 
     def apply(self, batch: Batch) -> None:
         """Rows and offset in one transaction. Raises SinkDown, Poison, Fenced."""
@@ -217,7 +226,7 @@ class PostgresSink:
         surplus: Sequence[tuple[str, tuple[Any, ...]]],
         at: Offset,
     ) -> None:
-        self._make_months(connection, mending)
+        self._make_months(connection, _months_of(mending))
         with connection.transaction():
             lock = sql.SQL("select seq from {} where partition = %s and journal = %s for update")
             row = connection.execute(lock.format(self._offsets()), [at.partition, at.journal]).fetchone()
@@ -268,10 +277,12 @@ class PostgresSink:
         return self._target.down(error)
 
     def _apply(self, connection: Connection, batch: Batch) -> None:
-        kept = [row for row in batch.rows if is_kept(row, self._kept)] if self._kept else batch.rows
-        self._make_months(connection, kept)
+        ready: _Ready | None = batch.ready
+        if ready is None or ready.kept is not self._kept:  # a month was dropped since
+            ready = self.prepare(batch)
+        self._make_months(connection, ready.months)
         with connection.transaction():
-            self._merging.merge(connection, kept)
+            self._merging.merge_records(connection, ready.records)
             self._move(connection, batch)
 
     def _move(self, connection: Connection, batch: Batch) -> None:
@@ -293,13 +304,7 @@ class PostgresSink:
         if not first or connection.execute(insert, [*at, *place]).rowcount != 1:
             raise SinkDown(f"the offset in schema {self.schema} is not {batch.before.seq} any more")
 
-    def _make_months(self, connection: Connection, given: Sequence[Row]) -> None:
-        needed: set[datetime] = set()
-        for row in given:
-            if row.table in TABLES and TABLES[row.table].partitioned_by:
-                needed.add(month_of(row.values[0]))
-            elif row.table in SIDE_OF:
-                needed.add(month_of(row.values[-1]))
+    def _make_months(self, connection: Connection, needed: set[datetime]) -> None:
         if needed - self._months:
             make_months(connection, self.schema, needed - self._months)
             self._months |= needed
@@ -320,3 +325,22 @@ class PostgresSink:
 
     def _offsets(self) -> sql.Identifier:
         return sql.Identifier(self.schema, "ledger_offset")
+
+
+@final
+class _Ready(Struct, frozen=True):
+    """A batch as it is to be copied."""
+
+    records: Records
+    months: set[datetime]
+    kept: dict[str, datetime]
+    """By which rows were left out."""
+
+
+def _months_of(given: Sequence[Row]) -> set[datetime]:
+    times = {row.values[0] for row in given if row.table in _PARTITIONED}
+    times |= {row.values[-1] for row in given if row.table in SIDE_OF}
+    return {month_of(moment) for moment in times}
+
+
+_PARTITIONED: Final = frozenset(table.name for table in TABLES.values() if table.partitioned_by)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ledger.domain import book_view
+from ledger.domain.book import Book
+from ledger.domain.book_view import Level
 from ledger.domain.context import Instrument
 from ledger.domain.events import (
     BookDeltaApplied,
@@ -20,6 +22,7 @@ from ledger.domain.events import (
     MarketTraded,
     OrderFilled,
 )
+from ledger.fold import instruments, levels_and_trades
 from ledger.projections.building import Builders
 from ledger.projections.contract import Row, Step
 from ledger.projections.questdb.tables import EXECUTIONS, TICKS, TRADES
@@ -28,34 +31,33 @@ from ledger.projections.questdb.tables import EXECUTIONS, TICKS, TRADES
 def builders(journal: str, partition: int) -> Builders:
     """Ticks and trades of the market journal, executions of the trading journal."""
 
+    def quotes(step: Step, fold: Any) -> Iterable[Row]:
+        event = step.event
+        bid, ask = (event.bid_px, event.bid_qty), (event.ask_px, event.ask_qty)
+        return (tick(step, fold, fold.books.get((event.exchange, event.symbol)), bid, ask),)
+
+    def bests(step: Step, fold: Any) -> Iterable[Row]:
+        book = fold.books.get((step.event.exchange, step.event.symbol))
+        bid, ask = book_view.best(book)
+        return () if bid is None or ask is None else (tick(step, fold, book, bid, ask),)
+
+    def tick(step: Step, fold: Any, book: Book, bid: Level, ask: Level) -> Row:
+        event = step.event
+        instrument = _instrument(fold, event)
+        ps, qs = instrument.price_scale, instrument.qty_scale
+        price, size, last = 10**ps, 10**qs, book.trade
+        shown = (bid[0] / price, bid[1] / size, ask[0] / price, ask[1] / size)
+        if last is None:
+            values = (event.symbol, event.exchange, *shown, None, None, *bid, *ask, None, None)
+        else:
+            traded = (last.px / price, last.qty / size)
+            values = (event.symbol, event.exchange, *shown, *traded, *bid, *ask, last.px, last.qty)
+        at = event.event_time_ns or step.recorded_at_ns
+        return Row(TICKS, (step.seq,), step.seq, (*values, partition, at, ps, qs))
+
     def head(step: Step, instrument: Instrument) -> tuple[int, int, int, int]:
         at = step.event.event_time_ns or step.recorded_at_ns
         return (partition, at, instrument.price_scale, instrument.qty_scale)
-
-    def ticks(step: Step, fold: Any) -> Iterable[Row]:
-        event = step.event
-        instrument, book = _instrument(fold, event), fold.books.get((event.exchange, event.symbol))
-        if type(event) is MarketQuoted:
-            bid, ask = (event.bid_px, event.bid_qty), (event.ask_px, event.ask_qty)
-        else:
-            best_bid, best_ask = book_view.best(book)
-            if best_bid is None or best_ask is None:
-                return
-            bid, ask = best_bid, best_ask
-        last = (None, None) if book.trade is None else (book.trade.px, book.trade.qty)
-        raw = (*bid, *ask, *last)
-        shown = tuple(
-            None
-            if value is None
-            else value / 10 ** (instrument.qty_scale if at % 2 else instrument.price_scale)
-            for at, value in enumerate(raw)
-        )
-        yield Row(
-            TICKS,
-            (step.seq,),
-            step.seq,
-            (event.symbol, event.exchange, *shown, *raw, *head(step, instrument)),
-        )
 
     def trades(step: Step, fold: Any) -> Iterable[Row]:
         event = step.event
@@ -66,7 +68,7 @@ def builders(journal: str, partition: int) -> Builders:
             *(event.trade_id, event.px, event.qty),
             *head(step, instrument),
         )
-        yield Row(TRADES, (step.seq,), step.seq, values)
+        return (Row(TRADES, (step.seq,), step.seq, values),)
 
     def executions(step: Step, fold: Any) -> Iterable[Row]:
         event = step.event
@@ -85,12 +87,12 @@ def builders(journal: str, partition: int) -> Builders:
             *(event.trade_date, event.fee_ccy, event.px, event.qty, event.fee),
             *head(step, instrument),
         )
-        yield Row(EXECUTIONS, (step.seq,), step.seq, values)
+        return (Row(EXECUTIONS, (step.seq,), step.seq, values),)
 
     if journal == "trading":
-        return Builders(events=dict.fromkeys(_KINDS, executions))
-    quoting = (MarketQuoted, BookSnapshotApplied, BookDeltaApplied, BookOrderApplied)
-    return Builders(events={**dict.fromkeys(quoting, ticks), MarketTraded: trades})
+        return Builders(events=dict.fromkeys(_KINDS, executions), part=instruments)
+    booked = dict.fromkeys((BookSnapshotApplied, BookDeltaApplied, BookOrderApplied), bests)
+    return Builders(events={**booked, MarketQuoted: quotes, MarketTraded: trades}, part=levels_and_trades)
 
 
 _KINDS: Final[dict[type, str]] = {OrderFilled: "FILL", FillBusted: "BUST", FillCorrected: "CORRECT"}

@@ -125,23 +125,16 @@ class Server:
             sender.establish()  # type: ignore[reportUnknownMemberType]
             self._sender = sender
         buffer = self._sender.new_buffer()
-        kind = rows[0].table
-        names, symbols = names_of(kind), frozenset(symbols_of(kind))
-        at = names.index("ts_ns")
+        names, symbols = names_of(rows[0].table), symbols_of(rows[0].table)  # which come first
+        columns, first, at = (*names[len(symbols) :], "seq"), len(symbols), names.index("ts_ns")
+        put = buffer.row
         for row in rows:
-            values = dict(zip(names, row.values, strict=True))
-            buffer.row(
+            values = row.values
+            put(
                 table,
-                symbols={name: value for name, value in values.items() if name in symbols},
-                columns={
-                    **{
-                        name: value
-                        for name, value in values.items()
-                        if name not in symbols and value is not None
-                    },
-                    "seq": row.version,
-                },
-                at=TimestampNanos(row.values[at]),
+                symbols=dict(zip(symbols, values, strict=False)),
+                columns=dict(zip(columns, (*values[first:], row.version), strict=True)),  # None is left out
+                at=TimestampNanos(values[at]),
             )
         self._sender.flush(buffer)  # type: ignore[reportUnknownMemberType]
 
@@ -155,26 +148,31 @@ class Server:
                 f"questdb.server.password_file: {file} cannot be read: {error.strerror}"
             ) from error
 
-    def wait_visible(self, table: str) -> None:
+    def wait_visible(self, *tables: str) -> None:
         """Return once everything sent is shown to readers. Raises SinkDown, also for a table that was suspended."""
         deadline = time.monotonic() + _VISIBLE_S
+        names = ", ".join(f"'{table}'" for table in tables)
         while True:
             found = self.exec(
-                f"select suspended, writerTxn, sequencerTxn from wal_tables() where name = '{table}'"
+                f"select name, suspended, writerTxn, sequencerTxn from wal_tables() where name in ({names})"
             )
-            if not found:
-                raise SinkDown(f"QuestDB at {self._address} has no table {table} with a WAL")
-            suspended, written, sequenced = found[0]
-            if suspended:
-                self.exec(f"ALTER TABLE {table} RESUME WAL")
-                raise SinkDown(
-                    f"QuestDB's table {table} was suspended and is set going again",
-                    "see its log for the reason, a full disk most often",
-                )
-            if written == sequenced:
+            missing = {*tables} - {name for name, *_ in found}
+            if missing:
+                raise SinkDown(f"QuestDB at {self._address} has no table {min(missing)} with a WAL")
+            for table, suspended, *_ in found:
+                if suspended:
+                    self.exec(f"ALTER TABLE {table} RESUME WAL")
+                    raise SinkDown(
+                        f"QuestDB's table {table} was suspended and is set going again",
+                        "see its log for the reason, a full disk most often",
+                    )
+            behind = {
+                table: sequenced - written for table, _, written, sequenced in found if written != sequenced
+            }
+            if not behind:
                 return
             if time.monotonic() > deadline:
-                raise SinkDown(f"QuestDB's table {table} lags {sequenced - written} transactions behind")
+                raise SinkDown(f"QuestDB's tables lag behind, in transactions: {behind}")
             time.sleep(0.002)
 
     def read(self, statement: str) -> Iterator[tuple[Any, ...]]:

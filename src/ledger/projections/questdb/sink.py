@@ -22,7 +22,16 @@ from ledger.projections.contract import Batch, Offset, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
 from ledger.projections.questdb.server import Server
-from ledger.projections.questdb.switching import BEFORE, REBUILD, Switching, newest, place_of, write
+from ledger.projections.questdb.switching import (
+    BEFORE,
+    REBUILD,
+    Switching,
+    newest,
+    newest_of,
+    place_of,
+    switch_place,
+    write,
+)
 from ledger.projections.questdb.tables import (
     COLUMNS,
     CREATE_OFFSETS,
@@ -69,6 +78,7 @@ class QuestdbSink:
         self._suffix = suffix
         self._partition = partition
         self._server = Server(settings)
+        self._writer_place = f"writer/{partition}{suffix}"
         self._rows_max = settings.questdb.connection.auto_flush_rows
         self._claim = 0
         self._made = False
@@ -100,26 +110,32 @@ class QuestdbSink:
         if not self._suffix:
             self._switching().finish_abandoned()
         self._claim = self._claimed() + 1
-        self._insert(f"writer/{self._partition}{self._suffix}", f"pid {os.getpid()}")
+        self._insert(self._writer_place, f"pid {os.getpid()}")
 
     def offset(self, journal: str) -> Offset | None:
         """From the newest row of the offset table. Raises SinkDown."""
         self._prepare()
         return self._stored(journal)
 
-    def apply(self, batch: Batch) -> None:
-        """Rows, barrier, offset. Raises SinkDown, Poison, Fenced."""
-        self._check_writer()
+    def prepare(self, batch: Batch) -> dict[str, list[Row]]:
+        """The rows by table."""
         by_table: dict[str, list[Row]] = {}
         for row in batch.rows:
             by_table.setdefault(row.table, []).append(row)
+        return by_table
+
+    def apply(self, batch: Batch) -> None:
+        """Rows, barrier, offset. Raises SinkDown, Poison, Fenced."""
+        self._check_writer()
+        by_table: dict[str, list[Row]] = self.prepare(batch) if batch.ready is None else batch.ready
         for rows in by_table.values():
             for start in range(0, len(rows), self._rows_max):
                 self._server.send(rows[0].table + self._suffix, rows[start : start + self._rows_max])
-        for table, rows in by_table.items():
-            if self._server.is_tcp:
+        if self._server.is_tcp:
+            for table, rows in by_table.items():
                 self._wait_arrived(table, rows)
-            self._server.wait_visible(table + self._suffix)
+        if by_table:
+            self._server.wait_visible(*(table + self._suffix for table in by_table))
         self._check_writer()
         self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
 
@@ -151,12 +167,14 @@ class QuestdbSink:
         return None if not text else msgspec.json.decode(text, type=Offset)
 
     def _claimed(self) -> int:
-        return int(self._newest("claim", f"writer/{self._partition}{self._suffix}") or 0)
+        return int(self._newest("claim", self._writer_place) or 0)
 
     def _check_writer(self) -> None:
-        if not self._suffix:
-            self._switching().check_closed()
-        claimed = self._claimed()
+        intent = "" if self._suffix else switch_place(self._partition)
+        found = newest_of(self._server, [self._writer_place, intent])
+        if found.get(intent, ("", 0))[0]:
+            raise SinkDown("tables are being exchanged: the projector waits")
+        _, claimed = found.get(self._writer_place, ("", 0))
         if claimed > self._claim:
             raise Fenced(
                 f"another projector writes to this QuestDB (claim {claimed}, ours was {self._claim})",

@@ -7,6 +7,7 @@ step looks at what is there, so whoever finds an intent that was left open by a 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final, final
 
 from ledger.errors import Rejected
@@ -30,12 +31,7 @@ class Switching:
     def __init__(self, server: Server, partition: int) -> None:
         self._server = server
         self._partition = partition
-        self._place = f"switch/{partition}"
-
-    def check_closed(self) -> None:
-        """Raises SinkDown while tables are exchanged."""
-        if self._open() is not None:
-            raise SinkDown("tables are being exchanged: the projector waits")
+        self._place = switch_place(partition)
 
     def run(self, incoming: str, outgoing: str) -> None:
         """Live tables get the suffix `outgoing`, those with `incoming` become live. Raises Rejected where there are none."""
@@ -92,6 +88,11 @@ class Switching:
         return place_of(journal, self._partition, suffix)
 
 
+def switch_place(partition: int) -> str:
+    """Where the intent to exchange tables stands: a text while it is open."""
+    return f"switch/{partition}"
+
+
 def place_of(journal: str, partition: int, suffix: str) -> str:
     """Where the offset of a journal stands in the offset table."""
     return f"{journal}/{partition}{suffix}"
@@ -103,6 +104,16 @@ def newest(server: Server, column: str, place: str) -> Any:
         f"select {column} from {OFFSETS} where place = '{place}' latest on timestamp partition by place"
     )
     return found[0][0] if found else None
+
+
+def newest_of(server: Server, places: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """(text, claim) that were written last, by place, in one question; nothing for a place never written."""
+    named = ", ".join(f"'{place}'" for place in places)
+    found = server.exec(
+        f"select place, offset_json, claim from {OFFSETS} where place in ({named})"
+        " latest on timestamp partition by place"
+    )
+    return {place: (text or "", int(claim or 0)) for place, text, claim in found}
 
 
 def write(server: Server, place: str, text: str, claim: int) -> None:

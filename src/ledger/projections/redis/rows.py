@@ -6,6 +6,7 @@ The levels of a STALE book stay, and its companion hash says STALE.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, final
@@ -19,6 +20,7 @@ from ledger.domain.context import Instrument
 from ledger.domain.position import PositionState
 from ledger.domain.sessions import Session
 from ledger.domain.values import format_decimal
+from ledger.fold import books, positions_and_sessions
 from ledger.projections.building import Builders
 from ledger.projections.contract import Row
 from ledger.projections.redis.names import BOOK, LEVELS, META, POSITION, SESSION, Names
@@ -52,10 +54,10 @@ class RowMaker:
     def builders(self, journal: str) -> Builders:
         """Positions and sessions of the trading journal, books of the market journal."""
         if journal == "market":
-            return Builders(states={"book": self._book})
+            return Builders(states={"book": self._book}, part=books)
         # Sessions are partition 0's; the other partitions only follow them.
         sessions = {"session": self._session} if self._partition == 0 else {}
-        return Builders(states={"position": self._position, **sessions})
+        return Builders(states={"position": self._position, **sessions}, part=positions_and_sessions)
 
     def _position(self, _key: Any, state: PositionState, fold: Any) -> Iterable[Row]:
         instrument: Instrument = fold.instruments.states[state.symbol]
@@ -77,7 +79,7 @@ class RowMaker:
         bids, asks = book_view.levels(book, self._levels_max)
         ps, qs = instrument.price_scale, instrument.qty_scale
         for side, levels in (("bid", bids), ("ask", asks)):
-            text = " ".join(f"{format_decimal(px, ps)}:{format_decimal(qty, qs)}" for px, qty in levels)
+            text = " ".join([f"{_shown(px, ps)}:{_shown(qty, qs)}" for px, qty in levels])
             yield Row(LEVELS, (self._book_key(book, instrument, side),), book.version, (text,))
         twice = mark(book)
         values = (
@@ -112,6 +114,10 @@ class RowMaker:
 
     def _book_key(self, book: Book, instrument: Instrument, side: str) -> str:
         return self.names.book(book.symbol, book.exchange, instrument.exchange, side)
+
+
+_shown = functools.lru_cache(maxsize=16_384)(format_decimal)
+"""The prices and sizes of levels, which come again and again."""
 
 
 def _text(value: Any) -> str:

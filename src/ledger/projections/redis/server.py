@@ -109,6 +109,12 @@ class Server:
             by_slot.setdefault(slot, []).append(entry)
         return list(by_slot.values())
 
+    def evicted(self) -> int:
+        """Keys that the servers have dropped for want of memory, since they started."""
+        stats: dict[str, Any] = self.call(lambda client: client.info("stats"))
+        each: list[Any] = list(stats.values()) if "evicted_keys" not in stats else [stats]
+        return sum(int(one["evicted_keys"]) for one in each)
+
     def _tagged_keys(self, client: RedisCluster) -> list[str]:
         client.nodes_manager.initialize()  # type: ignore[reportUnknownMemberType]
         owners: dict[int, str] = {

@@ -27,7 +27,22 @@ from ledger.projections.redis.server import Server
 Entry = list[Any]
 _BEHIND: Final = {"bid": "-inf", "ask": "inf"}
 _PACK: Final = msgspec.msgpack.Encoder()
+_NOTHING: Final = _PACK.encode([])
 _LOOKS_MAX: Final = 20
+
+
+Tick = tuple[str, bytes]
+"""(channel, message)."""
+
+
+@final
+class _Ready(Struct, frozen=True):
+    """A batch as it is to be written."""
+
+    entries: list[Entry]
+    packed: bytes
+    """The entries in one piece, where one call takes all of them."""
+    ticks: list[Tick]
 
 
 @final
@@ -126,26 +141,34 @@ class RedisSink:
                 found.append(msgspec.json.decode(text, type=Offset))
         return None if missing or not found else min(found, key=lambda offset: offset.seq)
 
+    def prepare(self, batch: Batch) -> _Ready:
+        """Entries, packed, and the hints of market data."""
+        entries = [self._entry(row) for row in batch.rows]
+        publishes = batch.to.journal == "market" and self._publishes
+        return _Ready(
+            entries,
+            b"" if self._server.is_cluster else _PACK.encode(entries),
+            self._ticks(batch) if publishes else [],
+        )
+
     def apply(self, batch: Batch) -> None:
         """Rows and offset; a cluster gets the rows first, each guarded by its version, then each master's offset."""
-        journal = batch.to.journal
-        entries = [self._entry(row) for row in batch.rows]
+        ready: _Ready = batch.ready or self.prepare(batch)
         new = msgspec.json.encode(batch.to).decode()
         if self._server.is_cluster:
-            self._put_all(entries)
-            self._move_offsets(batch, new, [])
+            self._put_all(ready.entries)
+            self._move_offsets(batch, new, [], _NOTHING)
         else:
-            self._move_offsets(batch, new, entries)
-        for row, entry in zip(batch.rows, entries, strict=True):
+            self._move_offsets(batch, new, [entry[1] for entry in ready.entries], ready.packed)
+        for row, entry in zip(batch.rows, ready.entries, strict=True):
             self._remember(row, entry)
-        if journal == "market" and self._publishes:
-            self._publish(batch)
+        if ready.ticks:
+            self._publish(ready.ticks)
         self._maintain()
 
-    def _move_offsets(self, batch: Batch, new: str, entries: list[Entry]) -> None:
+    def _move_offsets(self, batch: Batch, new: str, keys: list[str], packed: bytes) -> None:
         journal = batch.to.journal
         before = msgspec.json.encode(batch.before).decode() if batch.before.epoch else ""
-        packed, keys = _PACK.encode(entries), [entry[1] for entry in entries]
         if not self._generations:
             raise SinkDown("Redis was not claimed")
         for key, generation in self._generations.items():
@@ -237,7 +260,7 @@ class RedisSink:
             self._server.call(renew)
 
     def _notice_eviction(self) -> None:
-        evicted = self._server.call(_evicted)
+        evicted = self._server.evicted()
         before, self._evicted = self._evicted, evicted
         if before is not None and evicted > before:
             for key in self._generations:
@@ -247,9 +270,9 @@ class RedisSink:
                 "give it more memory, and maxmemory-policy noeviction",
             )
 
-    def _publish(self, batch: Batch) -> None:
+    def _ticks(self, batch: Batch) -> list[Tick]:
         fold, epoch = batch.fold, batch.to.epoch
-        ticks = [
+        return [
             self._maker.tick(
                 fold.books.states[row.values[1], row.values[0]], fold.instruments.states[row.values[0]], epoch
             )
@@ -257,6 +280,7 @@ class RedisSink:
             if row.table == BOOK
         ]
 
+    def _publish(self, ticks: list[Tick]) -> None:
         def publish(client: Any) -> None:
             if self._server.is_cluster:  # a pipeline of a cluster sends by key, and a channel is none
                 for channel, message in ticks:
@@ -267,8 +291,7 @@ class RedisSink:
                     pipeline.publish(channel, message)
                 pipeline.execute()
 
-        if ticks:
-            self._server.call(publish)
+        self._server.call(publish)
 
     # ---- audits --------------------------------------------------------------------------------------------
 
@@ -370,10 +393,3 @@ class RedisSink:
     def _delete(self, keys: Sequence[str]) -> None:
         for key in keys:
             self._server.call(lambda client, key=key: client.delete(key))
-
-
-def _evicted(client: Any) -> int:
-    """Keys that the servers have dropped for want of memory, since they started."""
-    stats: dict[str, Any] = client.info("stats")
-    each: list[Any] = list(stats.values()) if "evicted_keys" not in stats else [stats]
-    return sum(int(one["evicted_keys"]) for one in each)
