@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from _bench_doors import DoorBench
 from _bench_engine import EngineBench
 from _bench_goals import verdicts
 from _bench_growth import GrowthBench
+from _bench_lag import LagBench
 from _bench_peers import PeersBench
 from _bench_projections import ProjectionBench
 from _bench_result import Figures, WorkNotDone, machine, say, table
@@ -58,10 +60,13 @@ def run(arguments: list[str], described: str) -> int:
     options = _options(arguments, described)
     figures = Figures()
     sys.setswitchinterval(load().settings.engine.switch_interval_us / 1e6)
-    with tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=options.dir) as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=options.dir) as directory,
+        ExitStack() as stack,
+    ):
         root = Path(directory)
         about = machine(root)
-        rounds = _rounds(options, figures, root)
+        rounds = _rounds(options, figures, root, stack)
         try:
             for number in range(options.rounds):
                 say(f"round {number + 1} of {options.rounds}")
@@ -96,7 +101,9 @@ def _options(arguments: list[str], described: str) -> argparse.Namespace:
     return options
 
 
-def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[Callable[[], None]]:
+def _rounds(
+    options: argparse.Namespace, figures: Figures, root: Path, stack: ExitStack
+) -> list[Callable[[], None]]:
     settings = _roomy(engine_settings(load().settings))
     # Python's collector as it stands in `serve` once recovery is over, for the floors as for the engine.
     gc.set_threshold(*THRESHOLDS)
@@ -134,7 +141,12 @@ def _rounds(options: argparse.Namespace, figures: Figures, root: Path) -> list[C
         "memory": lambda: [lambda: _bench_footprint.measure(figures, 1_000 * scale)],
         "growth": lambda: [GrowthBench(sizes, settings, figures, root, seed).round],
         "peers": lambda: [PeersBench(figures, settings, root, seed, 25 * scale).round],
-        "projections": lambda: [ProjectionBench(figures, scale).round],
+        "projections": lambda: [
+            stack.enter_context(
+                closing(ProjectionBench(figures, root, seed, (orders, market), settings))
+            ).round,
+            LagBench(figures, root, seed, 5.0 * scale).round,
+        ],
     }
     assert tuple(parts) == (*PARTS, *ASKED)
     return [part for name in parts if name in options.names for part in parts[name]()]

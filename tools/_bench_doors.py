@@ -94,7 +94,7 @@ class DoorBench:
             self._check_journal(path / "data")
 
     def _define(self, context: zmq.Context[zmq.Socket[bytes]], door: str) -> None:
-        _, _, (answer,) = _converse(context, door, [self._definitions], 1)
+        _, _, (answer,) = converse(context, door, [self._definitions], 1)
         check(all(type(it) is Committed for it in decode_answers(answer)), "a definition was refused")
 
     def _shape(
@@ -106,7 +106,7 @@ class DoorBench:
         each: int,
         payloads: list[bytes],
     ) -> float:
-        seconds, latencies, answers = _converse(context, endpoint, payloads, flight)
+        seconds, latencies, answers = converse(context, endpoint, payloads, flight)
         shape = f"{flight} x {each}"
         commands = each * len(payloads)
         is_door = who == "door"
@@ -139,12 +139,12 @@ class DoorBench:
     def _report(self, context: zmq.Context[zmq.Socket[bytes]], floor: str, endpoints: dict[str, str]) -> None:
         """Reports of orders that are there, and market data."""
         flight, each, _ = FACTS
-        _converse(context, endpoints["commands"], self._acked, flight)
+        converse(context, endpoints["commands"], self._acked, flight)
         for name, payloads in self._facts.items():
             facts = each * len(payloads)
-            seconds, _, _ = _converse(context, floor, payloads, flight)
+            seconds, _, _ = converse(context, floor, payloads, flight)
             self._figures.add(f"sync only {name} {flight} x {each}", "facts/s", facts / seconds)
-            seconds, _, answers = _converse(context, endpoints[name], payloads, flight)
+            seconds, _, answers = converse(context, endpoints[name], payloads, flight)
             given = [answer for part in answers for answer in decode_answers(part)]
             good = sum(type(it) is FactCommitted and not it.repeated for it in given)
             check(good == facts, f"{facts} {name}, {good} committed")
@@ -191,7 +191,7 @@ class Echo:
         self._process.stdout.close()
 
 
-def _converse(
+def converse(
     context: zmq.Context[zmq.Socket[bytes]], endpoint: str, payloads: Sequence[bytes], in_flight: int
 ) -> tuple[float, list[float], list[bytes]]:
     """(seconds, seconds of each message, answers) of sending all with so many unanswered at a time."""

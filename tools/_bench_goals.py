@@ -29,6 +29,11 @@ def _median(name: str) -> Callable[[Results], float | None]:
     return lambda results: results[name]["median"] if name in results else None
 
 
+def _each_us(name: str) -> Callable[[Results], float | None]:
+    """Microseconds each, of a rate."""
+    return lambda results: 1e6 / results[name]["median"] if name in results else None
+
+
 def _worst_ratio(prefix: str) -> Callable[[Results], float | None]:
     def find(results: Results) -> float | None:
         ratios = [it["ratio"] for name, it in results.items() if name.startswith(prefix) and it["ratio"]]
@@ -84,6 +89,23 @@ GOALS: Final = (
         1_000,
         "us",
         _median("stream market in to out p99"),
+    ),
+    *(
+        Goal(f"{sink} from a cold start, {per_s:,} {what} a second", 1e6 / per_s, "us each", _each_us(name))
+        for sink, per_s, what, name in (
+            ("PostgreSQL", 50_000, "events", "projections postgres rebuild"),
+            ("Redis", 100_000, "events", "projections redis rebuild"),
+            ("QuestDB", 300_000, "rows", "projections questdb rebuild"),
+        )
+    ),
+    *(
+        Goal(f"{sink} from a cold start, 70 % of {floor}", 1 / 0.7, "x", _ratio(f"projections {name}"))
+        for sink, floor, name in (
+            ("PostgreSQL", "its prepared rows", "postgres rebuild"),
+            ("Redis", "its prepared rows in pipelines", "redis rebuild against prepared pipelines"),
+            ("Redis", "a write for each event in pipelines", "redis rebuild against a write for each event"),
+            ("QuestDB", "its prepared rows", "questdb rebuild"),
+        )
     ),
 )
 

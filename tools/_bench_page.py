@@ -21,6 +21,7 @@ TITLES: Final = {
     "stream": "Market data in to publication out, and idling",
     "memory": "Memory",
     "growth": "Growth: each size against the size below it",
+    "projections": "Projections: cold rebuild against prepared rows, and steady lag",
     "peer": "Peers, against the ledger at the same number in flight",
 }
 

@@ -105,14 +105,15 @@ def _write_overlay() -> None:
         settings = server.settings()
         if True in leaves()[f"projections.{server.name}.enabled"].note.not_yet:
             settings["projections"] = {}
-        _merge(whole, settings)
+        merge(whole, settings)
     text = "# Written by tools/servers; not kept in git.\n"
     OVERLAY.write_text(text + msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n")
 
 
-def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+def merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    """Lay one overlay over another, in place."""
     for name, value in other.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
-            _merge(into[name], value)
+            merge(into[name], value)
         else:
             into[name] = value
