@@ -9,7 +9,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-NAMES = {"kill": 60, "power": 400, "flip": 400, "disk": 60, "clock": 40, "order": 10, "projections": 120}
+NAMES = {"kill": 60, "power": 400, "flip": 400, "disk": 60, "clock": 40, "order": 10, "projections": 600}
 """Each fault and its count by default."""
 NEED_STRACE = ("kill", "power", "disk")
 
