@@ -7,6 +7,7 @@ from typing import Any, cast, final
 
 from msgspec import Struct
 
+from ledger.projections.beginning import Outrun
 from ledger.projections.contract import Row, Step
 from ledger.projections.parking import Parking
 
@@ -31,6 +32,8 @@ def rows_of_event(build: OfEvent, step: Step, fold: Any, parking: Parking) -> li
     """The event's rows; [] and a parked event if they cannot be built."""
     try:
         return list(build(step, fold))
+    except Outrun:
+        raise
     except Exception as error:  # a row that cannot be built must not stop those that can
         parking.park(f"{type(step.event).__name__} {step.seq}", step.seq, repr(error))
         return []
@@ -40,6 +43,8 @@ def rows_of_state(kind: str, build: OfState, key: Any, state: Any, fold: Any, pa
     """The entity's rows; [] and a parked entity if they cannot be built. A later state may be built again."""
     try:
         rows = list(build(key, state, fold))
+    except Outrun:
+        raise
     except Exception as error:
         parking.park(entity_name(kind, key), getattr(state, "version", 0), repr(error))
         return []
