@@ -19,7 +19,10 @@ from ledger.projections.runner import Runner
 
 app = App(name="project", help="Follow the journal into a database, beside a running ledger or alone.")
 
-PROCESSES: Final[dict[str, str]] = {"follower": "ledger.projections.following"}
+PROCESSES: Final[dict[str, str]] = {
+    "follower": "ledger.projections.following",
+    "auditor": "ledger.projections.auditing",
+}
 """What follows the journal and is no projection: name -> module with `run(settings, data, partition) -> int`."""
 
 

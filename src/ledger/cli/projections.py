@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ from ledger.config import Settings, load
 from ledger.errors import Rejected
 from ledger.projections import Audited, Batch, Fenced, Projection, Rebuildable, Runner, registry
 from ledger.projections.audit import Audit, Difference, audit, repair
+from ledger.projections.auditing import Auditing, go_on
 from ledger.projections.parking import read_parked
-from ledger.projections.status import parked_path, status_rows
+from ledger.projections.status import parked_path, read_audit, status_rows
 
 app = App(name="projections", help="How far each projection is; audit, rebuild, switch, roll back.")
 COLUMNS: Final = (
-    "projection", "partition", "state", "journal", "seq", "head", "lag_events", "lag_s", "events_per_s", "parked", "error",
+    "projection", "partition", "state", "journal", "seq", "head", "lag_events", "lag_s", "events_per_s", "parked", "audited", "differing",
+    "error",
 )  # fmt: skip
 SHOWN: Final = 20
 """Differences printed; --json prints all of them."""
@@ -44,7 +47,7 @@ def status(
     sets: Sets = None,
     as_json: Json = False,
 ) -> int:
-    """Offset, lag in events and seconds, rate, parked entities. Exit 1 if one waits, was refused or has parked some."""
+    """Offset, lag in events and seconds, rate, parked entities. Exit 1 if one waits, was refused, has parked some or differs."""
     directory = data_directory(data, config, sets)
     while True:
         rows = [row for row in status_rows(directory) if name in ("", row["projection"])]
@@ -55,18 +58,25 @@ def status(
         else:
             for line in table(rows, COLUMNS, coloured()):
                 print(line)
-            _print_parked(directory, rows)
+            _print_troubles(directory, rows)
         sys.stdout.flush()
         if not watch:
-            troubled = any(row["parked"] or row["state"] in ("waiting", "refused", "gone") for row in rows)
+            troubled = any(
+                row["parked"] or row["differing"] or row["state"] in ("waiting", "refused", "gone")
+                for row in rows
+            )
             return DIFFERENCE if troubled else GOOD
         time.sleep(1.0)
 
 
-def _print_parked(directory: Path, rows: list[dict[str, Any]]) -> None:
+def _print_troubles(directory: Path, rows: list[dict[str, Any]]) -> None:
     for name, partition in dict.fromkeys((row["projection"], row["partition"]) for row in rows):
         for each in read_parked(parked_path(directory, name, partition))[:SHOWN]:
             print(f"parked by {name}: {each.what} at {each.seq}: {each.reason}")
+        audit = read_audit(directory, name, partition)
+        for each in audit.journals if audit is not None else ():
+            for difference in each.differences[:SHOWN]:
+                print(f"{name} differs: {difference}")
 
 
 @app.command(name="audit")
@@ -81,7 +91,11 @@ def audit_command(
         ),
     ] = False,
     every: Annotated[
-        float | None, Parameter(help="Again after so many seconds, until interrupted.", negative=())
+        float | None,
+        Parameter(
+            help="Go on until interrupted: every so many seconds what changed, and a part of the rest.",
+            negative=(),
+        ),
     ] = None,
     partition: Partition = 0,
     config: ConfigFile = None,
@@ -94,12 +108,13 @@ def audit_command(
     Runs beside the ledger and the projector, and disturbs neither.
     """
     settings, directory = _where(config, data, sets)
-    while True:
+    if every is None:
         with _sink(settings, name, partition) as sink:
-            code = _audited(sink, directory, partition, repair_it, as_json)
-        if every is None:
-            return code
-        time.sleep(every)
+            return _audited(sink, directory, partition, repair_it, as_json)
+    sink = registry.make(settings, name, partition)
+    auditing = Auditing(directory, sink, partition, repairs=repair_it, say=print)
+    go_on([auditing], every, settings.projections.audit_pass_s, threading.Event())
+    return GOOD
 
 
 def _audited(sink: Projection, directory: Path, partition: int, repair_it: bool, as_json: bool) -> int:

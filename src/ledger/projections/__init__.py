@@ -6,7 +6,18 @@ batches, and goes on from the sink's own offset after any end. `ledger.testing.p
 """
 
 from ledger.projections.building import Builders
-from ledger.projections.contract import Audited, Batch, Fencing, Offset, Projection, Rebuildable, Row, Step
+from ledger.projections.contract import (
+    Audited,
+    Batch,
+    Fencing,
+    Offset,
+    Picked,
+    Projection,
+    Rebuildable,
+    Row,
+    Sampled,
+    Step,
+)
 from ledger.projections.errors import Fenced, Misplaced, Poison, SinkDown
 from ledger.projections.feed import Feed, Fold
 from ledger.projections.parking import Parked, Parking
@@ -24,11 +35,13 @@ __all__ = [
     "Offset",
     "Parked",
     "Parking",
+    "Picked",
     "Poison",
     "Projection",
     "Rebuildable",
     "Row",
     "Runner",
+    "Sampled",
     "SinkDown",
     "Step",
 ]

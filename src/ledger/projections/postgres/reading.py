@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
 from psycopg import sql
@@ -11,7 +11,7 @@ from ledger.projections.contract import Offset, Row
 from ledger.projections.errors import SinkDown
 from ledger.projections.postgres.migrations import Connection
 from ledger.projections.postgres.months import is_kept, kept_from
-from ledger.projections.postgres.tables import TABLES, Side, Table
+from ledger.projections.postgres.tables import SIDE_OF, TABLES, Side, Table
 
 PAGE: Final = 5000
 
@@ -50,22 +50,59 @@ class PostgresView:
         """Not where its month was dropped."""
         return is_kept(row, self._kept)
 
+    def picked(self, places: Iterable[tuple[str, tuple[Any, ...]]]) -> Iterator[Row]:
+        """The rows under these (table, key), as far as they are there."""
+        wanted = set(places)
+        by_table: dict[str, set[tuple[Any, ...]]] = {}
+        for name, key in wanted:
+            table = SIDE_OF[name][0].name if name in SIDE_OF else name
+            by_table.setdefault(table, set()).add(key)
+        for name, keys in by_table.items():
+            table = TABLES[name]
+            columns = [sql.Identifier(column) for column, _ in table.key]
+            arrays = [sql.SQL("%s::{}[]").format(sql.Identifier(kind)) for _, kind in table.key]
+            where = sql.SQL(" where ({}) in (select * from unnest({}))").format(
+                sql.SQL(", ").join(columns), sql.SQL(", ").join(arrays)
+            )
+            found = self._connection.execute(
+                self._select(table) + where, [list(each) for each in zip(*keys, strict=True)]
+            )
+            for record in found:
+                yield from (row for row in _rows(table, record) if (row.table, row.key) in wanted)
+
+    def page(self, name: str, after: tuple[Any, ...] | None, limit: int) -> tuple[list[Row], Any]:
+        """(the rows of the next `limit` keys of a table, the last of these keys, None at the table's end)."""
+        table = TABLES[name]
+        key = sql.SQL(", ").join(sql.Identifier(column) for column, _ in table.key)
+        marks = sql.SQL(", ").join(sql.SQL("%s::{}").format(sql.Identifier(kind)) for _, kind in table.key)
+        where = sql.SQL("") if after is None else sql.SQL(" where ({}) > ({})").format(key, marks)
+        order = sql.SQL(" order by {} limit {}").format(key, sql.Literal(limit))
+        found = self._connection.execute(self._select(table) + where + order, after or ()).fetchall()
+        rows = [row for record in found for row in _rows(table, record)]
+        return rows, tuple(found[-1][: len(table.key)]) if len(found) == limit else None
+
     def _rows_of(self, table: Table) -> Iterator[Row]:
-        names = [name for name, _ in table.columns()]
-        keys, version = len(table.key), len(table.key) + len(table.values)
-        sides = [(side, names.index(side.seq)) for side in table.sides]
-        select = sql.SQL("select {} from {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(self._schema, table.name)
-        )
         with self._connection.cursor(name=f"rows_of_{table.name}") as cursor:
             cursor.itersize = PAGE
-            cursor.execute(select)
+            cursor.execute(self._select(table))
             for record in cursor:
-                key = tuple(record[:keys])
-                yield Row(table.name, key, record[version], tuple(record[keys:version]))
-                for side, at in sides:
-                    if record[at] is not None:
-                        yield _side_row(side, at, key, record, keys)
+                yield from _rows(table, record)
+
+    def _select(self, table: Table) -> sql.Composed:
+        names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in table.columns())
+        return sql.SQL("select {} from {}").format(names, sql.Identifier(self._schema, table.name))
+
+
+def _rows(table: Table, record: tuple[Any, ...]) -> Iterator[Row]:
+    """The logical rows of a physical one."""
+    keys, version = len(table.key), len(table.key) + len(table.values)
+    key = tuple(record[:keys])
+    yield Row(table.name, key, record[version], tuple(record[keys:version]))
+    at = version
+    for side in table.sides:
+        at += len(side.values) - 1
+        if record[at] is not None:
+            yield _side_row(side, at, key, record, keys)
 
 
 def _side_row(side: Side, seq_at: int, key: tuple[Any, ...], record: tuple[Any, ...], keys: int) -> Row:

@@ -34,7 +34,7 @@ from ledger.domain.operator_events import PositionAdjusted, PositionTransferred,
 from ledger.errors import Rejected
 from ledger.projections import rows
 from ledger.projections.building import Builders
-from ledger.projections.contract import Batch, Offset, Projection, Row, View
+from ledger.projections.contract import Batch, Offset, Picked, Projection, Row, View
 from ledger.projections.errors import Fenced, Poison, SinkDown
 from ledger.projections.postgres import shadows
 from ledger.projections.postgres.connecting import Target
@@ -179,7 +179,7 @@ class PostgresSink:
         return self._look(journal)
 
     @contextmanager
-    def _look(self, journal: str) -> Generator[View]:
+    def _look(self, journal: str) -> Generator[PostgresView]:
         connection = self._target.connect("audit")
         try:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -195,6 +195,23 @@ class PostgresSink:
     def columns(self, table: str) -> Sequence[str]:
         """The names of a row's values."""
         return columns_of(table)
+
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """See `contract.Sampled`."""
+        with self._look(journal) as view:
+            return Picked(view.offset, tuple(view.picked(places)), view.keeps)
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """Table after table, each in the order of its keys."""
+        names = list(TABLES)
+        name, key = after or (names[0], None)
+        with self._look(journal) as view:
+            rows, behind = view.page(name, key, limit)
+        picked = Picked(view.offset, tuple(rows), view.keeps)
+        if behind is not None:
+            return picked, (name, behind)
+        following = names.index(name) + 1
+        return picked, (names[following], None) if following < len(names) else None
 
     def repair(
         self, mending: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset

@@ -18,7 +18,7 @@ from msgspec import Struct
 from ledger.config import Settings
 from ledger.errors import Rejected
 from ledger.projections.building import Builders
-from ledger.projections.contract import Batch, Offset, Row
+from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
 from ledger.projections.questdb.server import Server
@@ -197,6 +197,31 @@ class QuestdbSink:
         oldest = {table: self._oldest_ns(table) for table in TABLES[journal]}
         yield Look(offset, self._rows(journal, offset.seq, oldest), oldest)
 
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """See `contract.Sampled`: what stands up to the offset never changes, so it is read first."""
+        wanted = set(places)
+        with self.look(journal) as view:
+            rows: list[Row] = []
+            for table in TABLES[journal]:
+                numbers = [key[0] for name, key in wanted if name == table]
+                if numbers:
+                    where = f"seq >= {min(numbers)}"
+                    last = min(max(numbers), view.offset.seq)
+                    rows += (row for row in self._read(table, last, where) if (table, row.key) in wanted)
+        return Picked(view.offset, tuple(row for row in rows if view.keeps(row)), view.keeps)
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """Table after table, each in the order of seq."""
+        tables = TABLES[journal]
+        table, seq = after or (tables[0], 0)
+        with self.look(journal) as view:
+            rows = list(self._read(table, view.offset.seq, f"seq > {seq}", f" order by seq limit {limit}"))
+        picked = Picked(view.offset, tuple(row for row in rows if view.keeps(row)), view.keeps)
+        if len(rows) == limit:
+            return picked, (table, rows[-1].version)
+        following = tables.index(table) + 1
+        return picked, (tables[following], 0) if following < len(tables) else None
+
     def _rows(self, journal: str, seq: int, oldest: dict[str, int]) -> Iterator[Row]:
         for table in TABLES[journal]:
             at = names_of(table).index("ts_ns")
@@ -210,10 +235,10 @@ class QuestdbSink:
             return 0
         return int(newest[0][0]) - days * _DAY_NS
 
-    def _read(self, table: str, seq: int) -> Iterator[Row]:
+    def _read(self, table: str, seq: int, more: str = "true", order: str = "") -> Iterator[Row]:
         names = ", ".join(names_of(table))
         kinds = [kind for _, kind in COLUMNS[table]]
-        where = f"part = {self._partition} and seq <= {seq}"
+        where = f"part = {self._partition} and seq <= {seq} and {more}{order}"
         for found in self._server.read(f"select seq, {names} from {table}{self._suffix} where {where}"):
             values = tuple(
                 "" if value is None and kind.startswith(("SYMBOL", "VARCHAR")) else value
