@@ -181,6 +181,11 @@ class Sampled(Audited, Protocol):
 class Rebuildable(Protocol):
     """A sink that can be filled beside itself and exchanged."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether the partitions share one copy: `switch` and `rollback` of one of them are then of all."""
+        ...
+
     def shadow(self) -> Projection:
         """A sink of the same kind beside this one, empty at first; an interrupted one goes on from its own offset."""
         ...

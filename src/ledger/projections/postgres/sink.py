@@ -82,6 +82,7 @@ class PostgresSink:
 
     name = "postgres"
     journals = ("trading",)
+    shared = True
 
     def __init__(
         self, target: Target, partition: int = 0, *, schema: str = "ledger", keep_days: int | None = None

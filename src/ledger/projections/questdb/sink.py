@@ -16,7 +16,6 @@ import msgspec
 from msgspec import Struct
 
 from ledger.config import Settings
-from ledger.errors import Rejected
 from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
@@ -61,6 +60,7 @@ class QuestdbSink:
 
     name = "questdb"
     journals: Sequence[str] = ("trading", "market")
+    shared = True
 
     def __init__(self, settings: Settings, partition: int, suffix: str = "") -> None:
         """`suffix` stands after the name of every table: of a rebuild."""
@@ -267,16 +267,11 @@ class QuestdbSink:
     # ---- rebuild -------------------------------------------------------------------------------------------
 
     def shadow(self) -> QuestdbSink:
-        """A sink into tables of the same form beside the live ones. Raises Rejected with several partitions."""
-        if self._whole.engine.partitions > 1:
-            raise Rejected(
-                "the partitions share QuestDB's tables, so one alone cannot be rebuilt beside them",
-                "drop the tables: the projectors fill them again",
-            )
+        """A sink into tables of the same form beside the live ones, which the partitions' shadows share as well."""
         return QuestdbSink(self._whole, self._partition, REBUILD)
 
     def switch(self) -> None:
-        """The rebuilt tables become the live ones; the projector waits meanwhile. Raises SinkDown, Rejected."""
+        """The rebuilt tables become the live ones; all projectors wait meanwhile. Raises SinkDown, Rejected."""
         self._prepare()
         self._switching().run(REBUILD, BEFORE)
 
@@ -286,4 +281,4 @@ class QuestdbSink:
         self._switching().run(BEFORE, REBUILD)
 
     def _switching(self) -> Switching:
-        return Switching(self._server, self._partition)
+        return Switching(self._server, self._whole.engine.partitions)

@@ -53,6 +53,7 @@ class RedisSink:
 
     name = "redis"
     journals: Sequence[str] = ("trading", "market")
+    shared = False
 
     def __init__(self, settings: Settings, partition: int, prefix: str = "") -> None:
         """`prefix` stands before every key: of a rebuild."""
