@@ -15,7 +15,7 @@ from ledger.testing.servers import Missing
 from ledger.testing.servers.questdb import find_jar
 from real_servers import lacking
 
-READY_S = 60.0
+READY_S = 180.0
 
 
 def questdb_command() -> list[str]:
@@ -97,6 +97,12 @@ class QuestdbProcess:
             if found := re.search(rf"{door} listening on 127\.0\.0\.1:(\d+)", text):
                 self.ports[door] = int(found[1])
         return doors <= self.ports.keys() and all(f"{door} listening on" in text for door in doors)
+
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
@@ -71,7 +72,8 @@ async def _supervised(runner: Runner, until_head: bool) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_with_parent, runner)
         nursery.start_soon(_stop_at_signal, runner)
-        print('ready {"name":"projection"}', flush=True)
+        with suppress(BrokenPipeError):  # the parent has gone already, which is noticed in a moment
+            print('ready {"name":"projection"}', flush=True)
         await trio.to_thread.run_sync(lambda: runner.run(until_head=until_head))
         nursery.cancel_scope.cancel()
 

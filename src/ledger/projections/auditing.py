@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
@@ -121,7 +122,8 @@ async def _supervised(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_with_parent, stop)
         nursery.start_soon(_stop_at_signal, stop)
-        print('ready {"name":"auditor"}', flush=True)
+        with suppress(BrokenPipeError):  # the parent has gone already, which is noticed in a moment
+            print('ready {"name":"auditor"}', flush=True)
         await trio.to_thread.run_sync(go_on, audits, every_s, pass_s, stop)
         nursery.cancel_scope.cancel()
 

@@ -31,6 +31,7 @@ from ledger.projections import (
     Parking,
     Projection,
     Runner,
+    Sampled,
     SinkDown,
 )
 from ledger.projections.audit import Place, folded
@@ -74,6 +75,14 @@ class ServerStore(Store, Protocol):
 
     def start_server(self) -> None:
         """Start it again at the same address."""
+        ...
+
+    def fill_space(self) -> None:
+        """From now on the server finds no room for more: memory or disk, whichever it stores in."""
+        ...
+
+    def free_space(self) -> None:
+        """There is room again."""
         ...
 
 
@@ -183,6 +192,32 @@ class ProjectionContract:
             batches.append(batch)
         feed.close()
         return batches
+
+    def test_rows_shown_a_few_at_a_time_are_those_of_the_whole(self, tmp_path: Path) -> None:
+        with self.journal(tmp_path) as made:
+            store = self.store(tmp_path)
+            self.catch_up(made, store)
+            sink = store.sink()
+            if not isinstance(sink, Sampled):
+                sink.close()
+                return  # not a part of every contract
+            for journal in sink.journals:
+                wanted = {place: row.values for place, row in folded(made.path, sink, journal, 0).items()}
+                found: dict[Place, Values] = {}
+                cursor: Any = None
+                for _ in range(1000):
+                    picked, cursor = sink.scan(journal, cursor, 10)
+                    found |= {(row.table, row.key): row.values for row in picked.rows}
+                    assert picked.offset.seq == made.head(journal)
+                    if cursor is None:
+                        break
+                assert found == wanted
+                some = sorted(wanted, key=str)[::3]
+                picked = sink.pick(journal, some)
+                assert {(row.table, row.key): row.values for row in picked.rows} == {
+                    place: wanted[place] for place in some
+                }
+            sink.close()
 
     # ---- kills ---------------------------------------------------------------------------------------------
 
@@ -365,6 +400,23 @@ class ServerContract(ProjectionContract):
                 Followed(self.runner(made, store.sink_at(proxy.address))) as followed,
             ):
                 followed.wait_seq(made)
+            self.must_equal_fold(made, store)
+
+    def test_a_server_out_of_space_is_waited_for_and_nothing_is_lost(self, tmp_path: Path) -> None:
+        with self.journal(tmp_path) as made:
+            store = self.store(tmp_path)
+            with Followed(self.runner(made, store.sink())) as followed:
+                followed.wait_seq(made)
+                store.fill_space()
+                try:
+                    made.trade(20)
+                    made.quote(20)
+                    followed.wait(lambda status: status.state == "waiting" and status.error != "")
+                finally:
+                    store.free_space()
+                made.trade(2)
+                status = followed.wait_seq(made)
+                assert status.parked == 0, "want of space is no fault of a row"
             self.must_equal_fold(made, store)
 
     def test_a_wrong_password_writes_nothing_and_says_so(self, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -124,37 +123,6 @@ def test_a_projection_of_ones_own_is_one_module_and_one_line(tmp_path: Path, mon
         with connect(tmp_path / "data") as ledger:
             define(ledger)
             ledger.wait_for(submit(ledger, "c1"), projection="turnover", timeout=30)
-
-
-def test_from_a_copy_of_the_journal_alone_one_command_brings_the_database_back(
-    tmp_path: Path, overlay: Path, capsys
-) -> None:
-    """A disaster: everything is gone but the journal's own files; the new database is empty."""
-    with Child(tmp_path / "data", config=overlay) as child:
-        child.start()
-        with connect(tmp_path / "data") as ledger:
-            define(ledger)
-            for number in range(20):
-                submit(ledger, f"c{number}")
-        child.stop()
-    for name in ("trading", "market", "manifest.json"):
-        source = tmp_path / "data" / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        (tmp_path / "copy").mkdir(exist_ok=True)
-        copy(source, tmp_path / "copy" / name)
-    empty = ["--config", str(overlay), "--set", f"postgresql.connection.schema=e{time.monotonic_ns()}"]
-    assert main(["projections", "fill", "--data", str(tmp_path / "copy"), *empty]) == 0
-    said = capsys.readouterr().out
-    assert "0 differences" in said
-    assert " rows in " in said
-    with Child(tmp_path / "copy", config=overlay, sets=[empty[-1]]) as child:
-        child.start()
-        with (
-            connect(tmp_path / "copy") as ledger,
-            PostgresStore(load(overlay, [empty[-1]]).settings) as store,
-        ):
-            ledger.wait_for(submit(ledger, "after"), projection="postgres")
-            assert len(store.open_orders()) == 21
 
 
 def test_with_projector_server_and_ledger_killed_amid_a_nasty_venue_the_database_equals_the_fold(

@@ -58,6 +58,12 @@ class RedisStore:
         if not self._process.is_running:
             self._process.start()
 
+    def fill_space(self) -> None:
+        self._process.client(password=PASSWORD).config_set("maxmemory", 1)
+
+    def free_space(self) -> None:
+        self._process.client(password=PASSWORD).config_set("maxmemory", 0)
+
 
 def _hash(fields: dict[str, str], table: str) -> tuple[str, ...]:
     from ledger.projections.redis.rows import COLUMNS

@@ -5,7 +5,7 @@ Each is one class: `start`, `stop`, `kill`, `address`, `settings` (what to lay o
 """
 
 from ledger.testing.servers.postgres import PostgresServer
-from ledger.testing.servers.process import Missing, Server, free_port
+from ledger.testing.servers.process import Missing, Server, free_port, limit_files
 from ledger.testing.servers.questdb import QuestdbServer
 from ledger.testing.servers.redis import RedisServer
 
@@ -16,4 +16,13 @@ SERVERS: dict[str, type[Server]] = {
 }
 """By the name that `tools/servers` and the switches of projections use."""
 
-__all__ = ["SERVERS", "Missing", "PostgresServer", "QuestdbServer", "RedisServer", "Server", "free_port"]
+__all__ = [
+    "SERVERS",
+    "Missing",
+    "PostgresServer",
+    "QuestdbServer",
+    "RedisServer",
+    "Server",
+    "free_port",
+    "limit_files",
+]
