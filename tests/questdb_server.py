@@ -31,9 +31,7 @@ class QuestdbProcess:
 
     def __init__(self, folder: Path, user: str = "", password: str = "") -> None:
         self.folder = folder
-        self._secrets = {"QDB_HTTP_USER": user, "QDB_HTTP_PASSWORD": password} if user else {}
-        if user:
-            self._secrets |= {"QDB_PG_USER": user, "QDB_PG_PASSWORD": password}
+        self.set_secrets(user, password)
         self.ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         for name in ("tmp", "home"):
@@ -47,6 +45,12 @@ class QuestdbProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+    def set_secrets(self, user: str, password: str) -> None:
+        """From the next start on; without a user none is asked for."""
+        self._secrets = {"QDB_HTTP_USER": user, "QDB_HTTP_PASSWORD": password} if user else {}
+        if user:
+            self._secrets |= {"QDB_PG_USER": user, "QDB_PG_PASSWORD": password}
 
     def sets(self) -> list[str]:
         """Its place, as settings."""

@@ -89,6 +89,9 @@ def test_a_rebuild_and_its_switch_are_of_all_partitions(
             wait_until(
                 lambda name=name: main(["projections", "audit", name, *options]) == 1, "the change", 30
             )
+            assert main(["projections", "rebuild", name, "--dry-run", *options]) == 1
+            assert "4711" in capsys.readouterr().out, "it says what a switch would change"
+            assert main(["projections", "switch", name, *options]) == 2, "a dry run has filled nothing"
             assert main(["projections", "rebuild", name, *options]) == 0, capsys.readouterr().out
             capsys.readouterr()
             assert main(["projections", "audit", name, *options]) == 1, (
@@ -99,6 +102,11 @@ def test_a_rebuild_and_its_switch_are_of_all_partitions(
             caught_up(ledger, name)
             assert main(["projections", "audit", name, *options]) == 0, capsys.readouterr().out
         assert main(["projections", "rollback", "redis", *options]) == 2
+        shown = ["--strategy", "S1", "--from", "redis", "--json", *options[2:]]
+        capsys.readouterr()
+        assert main(["show", "position", SYMBOLS[1], *shown]) == 0
+        assert json.loads(capsys.readouterr().out)["quantity"] == "800"
+        assert main(["show", "position", "NONE", *shown]) == 2, "absent is unknown, not zero"
         for name in ("postgres", "questdb"):
             assert main(["projections", "rollback", name, *options]) == 0
             caught_up(ledger, name)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,6 +104,27 @@ def test_a_killed_projector_is_started_again_and_ends_with_its_ledger(tmp_path: 
         while Path(f"/proc/{second.pid}").exists():
             assert time.monotonic() < gone, "the projector outlives its ledger"
             time.sleep(0.02)
+
+
+def test_status_is_watched_until_it_is_interrupted(
+    tmp_path: Path, overlay: Path, spawned: Callable[..., subprocess.Popen[str]]
+) -> None:
+    data = tmp_path / "data"
+    with Child(data, config=overlay) as child:
+        child.start()
+        with connect(data) as ledger:
+            define(ledger)
+            ledger.wait_for(submit(ledger, "c1"), projection="postgres", timeout=30)
+        watching = spawned("projections", "status", "--watch", "--data", data)
+        assert watching.stdout is not None
+        heads = 0
+        while heads < 2:
+            line = watching.stdout.readline()
+            assert line, "it ended"
+            heads += line.startswith("projection ")
+        assert "following" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        watching.wait(20)
 
 
 def test_a_store_that_cannot_be_asked_raises_and_says_nothing_else(overlay: Path) -> None:
