@@ -111,14 +111,15 @@ def begin_at(
     to_seq: int,
     *,
     wal: bool | None,
+    with_index: bool,
     on_progress: OnProgress,
 ) -> Begun:
-    """Fold up to `to_seq`; `dirty` collects from then on, by kind, the entities that change. Raises Corrupt,
+    """Fold up to `to_seq`, a trading journal without its index from the first event; `dirty` collects from then on, by kind, the entities that change. Raises Corrupt,
     StorageError, Unavailable, and what `on_progress` raises."""
     entities = actors.Entities()
     for kind, keys in dirty.items():
         entities.store(kind, dirty=keys)
-    index = _index(data, partition, wal) if journal == "trading" else None
+    index = _index(data, partition, wal) if with_index and journal == "trading" else None
     try:
         found = restart(
             data,

@@ -124,7 +124,7 @@ class Feed:
             try:
                 self._fold_on(target, on_folded)
             except Outrun:
-                self._begin(target, on_folded)
+                self._begin(target, on_folded, from_snapshot=False)
         self.at = target
 
     def _fold_on(self, target: Offset, on_folded: OnFolded | None) -> None:
@@ -137,7 +137,7 @@ class Feed:
         for keys in self._dirty.values():
             keys.clear()
 
-    def _begin(self, target: Offset, on_folded: OnFolded | None) -> None:
+    def _begin(self, target: Offset, on_folded: OnFolded | None, *, from_snapshot: bool = True) -> None:
         """Have the state at `target`. At the origin of a journal that begins with a base all of its entities count
         as changed: a sink that holds nothing gets them with the first batch."""
         self._let_index_go()
@@ -158,6 +158,7 @@ class Feed:
                 self._dirty,
                 target.seq,
                 wal=self._wal,
+                with_index=from_snapshot,
                 on_progress=lambda seq, _end: _go_on(on_folded, seq, target.seq),
             )
             self.fold, self._closed, self.began_at = begun.fold, begun.closed, begun.from_seq
@@ -186,7 +187,7 @@ class Feed:
         try:
             return self._batch(to_seq)
         except Outrun:
-            self._begin(self.at, None)
+            self._begin(self.at, None, from_snapshot=False)
             return self._batch(to_seq)
         finally:
             if self._closed is not None:

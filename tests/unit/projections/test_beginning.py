@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ledger.engine.lineage import begin_lineage
-from ledger.journal import copy_journal, list_snapshots
+from ledger.journal import copy_journal, index_path, list_snapshots
 from ledger.projections import Feed, Misplaced, Offset, Parking, Row
 from ledger.projections.follower import Follower
 from ledger.projections.postgres.sink import BUILDERS
@@ -136,6 +136,29 @@ def test_a_feed_that_fell_behind_the_oldest_snapshot_begins_anew(tmp_path: Path)
         assert list_snapshots(made.path, "trading", 0)[-1].seq > here.seq
         assert newest(rest(feed)).items() <= newest(whole(made)).items()
         assert feed.began_at == 0, "it could not go on from what it had"
+
+
+def test_an_index_that_cannot_be_read_any_more_only_costs_time(tmp_path: Path) -> None:
+    with MadeJournal(tmp_path) as made, ExitStack() as stack:
+        with follower_of(made) as follower:
+            busy(made, Random(3), 20)
+            follow(follower)
+        feed = feed_of(made)
+        stack.callback(feed.close)
+        feed.seek(whole(made)[-1][0])
+        assert feed.began_at > 0
+        for _ in range(6):
+            made.bust_late()
+        path = index_path(tmp_path, 0)
+        content = bytearray(path.read_bytes())
+        for at in range(8192, len(content), 61):  # all but the meta pages
+            content[at] ^= 0xFF
+        path.write_bytes(content)
+        rows = newest(rest(feed))
+        assert feed.began_at == 0
+        fresh = newest(whole(made))
+        assert rows
+        assert all(fresh[place] == row for place, row in rows.items())
 
 
 def test_without_snapshot_or_index_everything_is_folded(tmp_path: Path) -> None:

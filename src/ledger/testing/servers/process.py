@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -176,10 +175,16 @@ def limit_files(pid: int, size: int | None) -> None:
     tree = {pid}
     while more := {child for child, parent in _parents() if parent in tree} - tree:
         tree |= more
-    most = resource.RLIM_INFINITY
+    most = "unlimited" if size is None else str(size)
     for each in tree:
-        with suppress(ProcessLookupError):
-            resource.prlimit(each, resource.RLIMIT_FSIZE, (most if size is None else size, most))
+        with suppress(FileNotFoundError):  # of a process that has ended
+            owner = Path(f"/proc/{each}").stat()
+            other = (
+                {}
+                if owner.st_uid == os.geteuid()
+                else {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": ()}
+            )
+            subprocess.run(["prlimit", f"--pid={each}", f"--fsize={most}:unlimited"], check=False, **other)  # type: ignore[call-overload]
 
 
 def _parents() -> Iterator[tuple[int, int]]:
