@@ -34,7 +34,7 @@ def traded(data: Path, config: Path) -> dict[str, str]:
         with connect(data) as ledger:
             for number in range(20):
                 ledger.quote(
-                    symbol="AAPL", exchange="SIM", bid_px="10.00", bid_qty=100 + number, ask_px="10.05", ask_qty=100
+                    symbol="SIM.SHARE", exchange="SIM", bid_px="10.00", bid_qty=100 + number, ask_px="10.05", ask_qty=100
                 )  # fmt: skip
             head = ledger.head()
             for name in SERVERS:

@@ -7,13 +7,18 @@ from typing import Any, Final, final
 
 from psycopg import sql
 
+from ledger.journal import partition_of
 from ledger.projections.contract import Offset, Row
 from ledger.projections.errors import SinkDown
 from ledger.projections.postgres.migrations import Connection
 from ledger.projections.postgres.months import is_kept, kept_from
-from ledger.projections.postgres.tables import SIDE_OF, TABLES, Side, Table
+from ledger.projections.postgres.tables import ORDERS, SIDE_OF, TABLES, Side, Table
 
 PAGE: Final = 5000
+_BY_PARTITION: Final = ("anomalies", "adjustments")
+_BY_SYMBOL: Final = ("positions", "order_keys")
+_SYMBOL_OF_ORDER: Final = [name for name, _ in ORDERS.values].index("symbol")
+"""Every other key has its symbol in the third place."""
 
 
 def read_offset(connection: Connection, schema: str, partition: int, journal: str) -> Offset | None:
@@ -32,7 +37,10 @@ def read_offset(connection: Connection, schema: str, partition: int, journal: st
 class PostgresView:
     """Within one repeatable-read transaction. Raises SinkDown where there is nothing yet."""
 
-    def __init__(self, connection: Connection, schema: str, partition: int, journal: str) -> None:
+    def __init__(
+        self, connection: Connection, schema: str, partition: int, journal: str, partitions: int = 1
+    ) -> None:
+        """Of the rows of `partitions`, which share the schema, those of one are shown."""
         self._connection = connection
         self._schema = schema
         found = read_offset(connection, schema, partition, journal)
@@ -40,6 +48,7 @@ class PostgresView:
             raise SinkDown(f"schema {schema} holds nothing yet", "start the projection, or rebuild it")
         self.offset = found
         self._kept = kept_from(connection, schema)
+        self._partition, self._partitions = partition, partitions
 
     def rows(self) -> Iterator[Row]:
         """Table after table, streamed."""
@@ -68,7 +77,7 @@ class PostgresView:
                 self._select(table) + where, [list(each) for each in zip(*keys, strict=True)]
             )
             for record in found:
-                yield from (row for row in _rows(table, record) if (row.table, row.key) in wanted)
+                yield from (row for row in self._ours(table, record) if (row.table, row.key) in wanted)
 
     def page(self, name: str, after: tuple[Any, ...] | None, limit: int) -> tuple[list[Row], Any]:
         """(the rows of the next `limit` keys of a table, the last of these keys, None at the table's end)."""
@@ -78,7 +87,7 @@ class PostgresView:
         where = sql.SQL("") if after is None else sql.SQL(" where ({}) > ({})").format(key, marks)
         order = sql.SQL(" order by {} limit {}").format(key, sql.Literal(limit))
         found = self._connection.execute(self._select(table) + where + order, after or ()).fetchall()
-        rows = [row for record in found for row in _rows(table, record)]
+        rows = [row for record in found for row in self._ours(table, record)]
         return rows, tuple(found[-1][: len(table.key)]) if len(found) == limit else None
 
     def _rows_of(self, table: Table) -> Iterator[Row]:
@@ -86,11 +95,26 @@ class PostgresView:
             cursor.itersize = PAGE
             cursor.execute(self._select(table))
             for record in cursor:
-                yield from _rows(table, record)
+                yield from self._ours(table, record)
+
+    def _ours(self, table: Table, record: tuple[Any, ...]) -> Iterator[Row]:
+        rows = _rows(table, record)
+        if self._partitions == 1:
+            return rows
+        return (row for row in rows if _home(row, self._partitions) == self._partition)
 
     def _select(self, table: Table) -> sql.Composed:
         names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in table.columns())
         return sql.SQL("select {} from {}").format(names, sql.Identifier(self._schema, table.name))
+
+
+def _home(row: Row, partitions: int) -> int:
+    """The partition that a row is of: as it says, or that of its symbol."""
+    if row.table in _BY_PARTITION:
+        return int(row.key[0])
+    if row.table == ORDERS.name:
+        return partition_of(row.values[_SYMBOL_OF_ORDER], partitions)
+    return partition_of(row.key[0 if row.table in _BY_SYMBOL else 2], partitions)
 
 
 def _rows(table: Table, record: tuple[Any, ...]) -> Iterator[Row]:

@@ -85,11 +85,17 @@ class PostgresSink:
     shared = True
 
     def __init__(
-        self, target: Target, partition: int = 0, *, schema: str = "ledger", keep_days: int | None = None
+        self,
+        target: Target,
+        partition: int = 0,
+        *,
+        partitions: int = 1,
+        schema: str = "ledger",
+        keep_days: int | None = None,
     ) -> None:
-        """`keep_days`: months that ended earlier are dropped; None keeps all."""
+        """`keep_days`: months that ended earlier are dropped; None keeps all. All `partitions` share the schema."""
         self._target = target
-        self._partition = partition
+        self._partition, self._partitions = partition, partitions
         self.schema = schema
         self._connection: Connection | None = None
         self._merging = Merging(schema)
@@ -187,7 +193,7 @@ class PostgresSink:
             connection.read_only = True
             with connection.transaction():
                 connection.execute("set local statement_timeout = 0")
-                yield PostgresView(connection, self.schema, self._partition, journal)
+                yield PostgresView(connection, self.schema, self._partition, journal, self._partitions)
         except psycopg.Error as error:
             raise self._target.down(error) from error
         finally:
@@ -251,7 +257,13 @@ class PostgresSink:
     def shadow(self) -> Projection:
         """A sink beside this one, in the schema NAME_shadow."""
         schema = shadows.shadow_of(self.schema)
-        return PostgresSink(self._target, self._partition, schema=schema, keep_days=self._keep_days)
+        return PostgresSink(
+            self._target,
+            self._partition,
+            partitions=self._partitions,
+            schema=schema,
+            keep_days=self._keep_days,
+        )
 
     def switch(self) -> None:
         """The shadow becomes live in one transaction. Raises SinkDown, Rejected."""
