@@ -114,7 +114,7 @@ def test_status_is_watched_until_it_is_interrupted(
         child.start()
         with connect(data) as ledger:
             define(ledger)
-            ledger.wait_for(submit(ledger, "c1"), projection="postgres", timeout=30)
+            ledger.wait_for(submit(ledger, "c1"), projection="postgres", timeout=120)
         watching = spawned("projections", "status", "--watch", "--data", data)
         assert watching.stdout is not None
         heads = 0
