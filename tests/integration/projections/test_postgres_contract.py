@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ledger.projections.postgres import PostgresSink, Target
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
 from ledger.testing.servers.postgres import DATABASE, PASSWORD, USER, PostgresServer
 from real_servers import real_server
 

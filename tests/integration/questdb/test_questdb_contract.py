@@ -13,7 +13,7 @@ from ledger.config import load
 from ledger.projections import Projection
 from ledger.projections.questdb import make
 from ledger.projections.questdb.tables import COLUMNS, names_of
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
 from ledger.testing.servers import limit_files
 from questdb_server import QuestdbProcess
 

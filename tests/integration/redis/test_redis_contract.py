@@ -11,7 +11,7 @@ import pytest
 from ledger.config import load
 from ledger.projections import Projection
 from ledger.projections.redis import make
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
 from redis_servers import RedisProcess, free_ports
 
 Place = tuple[str, tuple[Any, ...]]
