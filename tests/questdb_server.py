@@ -15,7 +15,7 @@ from ledger.testing.servers import Missing
 from ledger.testing.servers.questdb import find_jar
 from real_servers import lacking
 
-READY_S = 60.0
+READY_S = 180.0
 
 
 def questdb_command() -> list[str]:
@@ -31,9 +31,7 @@ class QuestdbProcess:
 
     def __init__(self, folder: Path, user: str = "", password: str = "") -> None:
         self.folder = folder
-        self._secrets = {"QDB_HTTP_USER": user, "QDB_HTTP_PASSWORD": password} if user else {}
-        if user:
-            self._secrets |= {"QDB_PG_USER": user, "QDB_PG_PASSWORD": password}
+        self.set_secrets(user, password)
         self.ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         for name in ("tmp", "home"):
@@ -47,6 +45,12 @@ class QuestdbProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+    def set_secrets(self, user: str, password: str) -> None:
+        """From the next start on; without a user none is asked for."""
+        self._secrets = {"QDB_HTTP_USER": user, "QDB_HTTP_PASSWORD": password} if user else {}
+        if user:
+            self._secrets |= {"QDB_PG_USER": user, "QDB_PG_PASSWORD": password}
 
     def sets(self) -> list[str]:
         """Its place, as settings."""
@@ -97,6 +101,12 @@ class QuestdbProcess:
             if found := re.search(rf"{door} listening on 127\.0\.0\.1:(\d+)", text):
                 self.ports[door] = int(found[1])
         return doors <= self.ports.keys() and all(f"{door} listening on" in text for door in doors)
+
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

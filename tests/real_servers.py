@@ -8,13 +8,16 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import msgspec
 import pytest
 
-from ledger.testing.servers import EVERY_SERVER, Missing, Server
+from ledger.testing.servers import EVERY_SERVER, SERVERS, Missing, Server
 
 
 @cache
@@ -36,6 +39,32 @@ def real_server(name: str) -> Server:
     except Missing as missing:
         lacking(missing)
     return server
+
+
+@contextmanager
+def fresh_servers() -> Iterator[dict[str, Server]]:
+    """One of each, empty, in a directory of their own; gone with the block."""
+    with tempfile.TemporaryDirectory("-ledger-servers") as folder, ExitStack() as stack:
+        Path(folder).chmod(0o755)  # a server of another user must reach it
+        found = {name: kind(Path(folder) / name) for name, kind in SERVERS.items()}
+        for server in found.values():
+            stack.callback(server.remove)
+            try:
+                server.start()
+            except Missing as missing:
+                lacking(missing)
+        yield found
+
+
+def overlay_of(servers: Mapping[str, Server], path: Path, **projections: Any) -> Path:
+    """A configuration that projects into these servers, with more settings of `projections`."""
+    whole: dict[str, Any] = {"doors": {"base_port": 0}, "projections": dict(projections)}
+    for server in servers.values():
+        settings = server.settings()
+        whole["projections"] |= settings.pop("projections")
+        whole |= settings
+    path.write_bytes(msgspec.json.encode(whole))
+    return path
 
 
 def lacking(missing: Missing) -> NoReturn:

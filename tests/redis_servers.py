@@ -86,7 +86,10 @@ class RedisProcess:
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # Signals as Python has them: a file that may not grow is then an error of the write, not the server's end.
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, restore_signals=False
+            )
         wait_until(self._answers, f"redis on {self.port}")
 
     def _answers(self) -> bool:
@@ -94,6 +97,12 @@ class RedisProcess:
             return bool(self.client().ping())
         except redis.AuthenticationError:
             return True
+
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:

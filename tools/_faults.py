@@ -17,7 +17,7 @@ NAMES = {
     "clock": 40,
     "order": 10,
     "lineage": 400,
-    "projections": 120,
+    "projections": 600,
 }
 """Each fault and its count by default."""
 NEED_STRACE = ("kill", "power", "disk", "lineage")

@@ -17,10 +17,11 @@ from ledger.errors import Unavailable
 from ledger.testing.servers import EVERY_SERVER, SERVERS, Missing, Server
 from ledger.testing.servers.process import install
 
-OVERLAY: Final = ROOT / "config" / "local.yaml"
 _NAME: Final = f"ledger-servers-{os.getuid()}-{blake2b(str(ROOT).encode(), digest_size=4).hexdigest()}"
 HOME: Final = Path(os.environ.get("LEDGER_SERVERS", Path(tempfile.gettempdir()) / _NAME))
 """One directory a checkout; a server that does not run as us must be able to reach it."""
+OVERLAY: Final = HOME / "local.yaml" if "LEDGER_SERVERS" in os.environ else ROOT / "config" / "local.yaml"
+"""Beside the servers, where these have a directory of their own."""
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +48,7 @@ def _up(servers: list[Server]) -> int:
             failed = 1
     _write_overlay()
     _status(servers)
-    print(f"now: tools/ledger serve --config {OVERLAY.relative_to(ROOT)}")
+    print(f"now: tools/ledger serve --config {os.path.relpath(OVERLAY)}")
     return failed
 
 

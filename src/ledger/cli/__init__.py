@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "journal": "list, print, export, copy and cut what is on disk",
     "keys": "make keys of doors and clients, and of attestations",
     "config": "check, explain and adopt configurations",
+    "recover": "from a copy of the journal alone back to everything: engine, index, databases",
     "projections": "how far each projection is; audit, rebuild, switch and roll back",
     "engine": "run one partition as a process of its own; `serve` runs one for each",
     "project": "follow the journal into a database; `serve` runs it as its child where it is switched on",

@@ -19,7 +19,22 @@ def children_of(settings: Settings, data: Path, config: Path | None, sets: Seque
         )
         for partition in range(settings.engine.partitions if settings.recovery.follower else 0)
     ]
-    return followers + [
+    auditors = [
+        ChildSpec(
+            f"auditor/{partition}", ("project", "auditor", "--partition", str(partition), *words), nice=15
+        )
+        for partition in range(settings.engine.partitions)
+        if settings.projections.audit_interval_s and registry.enabled(settings)
+    ]
+    return [
+        *followers,
+        *_projectors(settings, words),
+        *auditors,
+    ]
+
+
+def _projectors(settings: Settings, words: Sequence[str]) -> list[ChildSpec]:
+    return [
         ChildSpec(f"{name}/{partition}", ("project", name, "--partition", str(partition), *words), nice=5)
         for name in registry.enabled(settings)
         for partition in range(settings.engine.partitions)

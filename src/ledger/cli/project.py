@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,7 +21,10 @@ from ledger.projections.runner import Runner
 
 app = App(name="project", help="Follow the journal into a database, beside a running ledger or alone.")
 
-PROCESSES: Final[dict[str, str]] = {"follower": "ledger.projections.following"}
+PROCESSES: Final[dict[str, str]] = {
+    "follower": "ledger.projections.following",
+    "auditor": "ledger.projections.auditing",
+}
 """What follows the journal and is no projection: name -> module with `run(settings, data, partition) -> int`."""
 
 
@@ -72,7 +76,8 @@ async def _supervised(runner: Runner, until_head: bool) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_with_parent, runner)
         nursery.start_soon(_stop_at_signal, runner)
-        print('ready {"name":"projection"}', flush=True)
+        with suppress(BrokenPipeError):  # the parent has gone already, which is noticed in a moment
+            print('ready {"name":"projection"}', flush=True)
         await trio.to_thread.run_sync(lambda: runner.run(until_head=until_head))
         nursery.cancel_scope.cancel()
 

@@ -11,10 +11,12 @@ from ledger.projections.contract import (
     Batch,
     Fencing,
     Offset,
+    Picked,
     Preparing,
     Projection,
     Rebuildable,
     Row,
+    Sampled,
     Step,
 )
 from ledger.projections.errors import Fenced, Misplaced, Poison, SinkDown
@@ -34,12 +36,14 @@ __all__ = [
     "Offset",
     "Parked",
     "Parking",
+    "Picked",
     "Poison",
     "Preparing",
     "Projection",
     "Rebuildable",
     "Row",
     "Runner",
+    "Sampled",
     "SinkDown",
     "Step",
 ]

@@ -6,7 +6,7 @@ Fenced when it has lost to another writer; anything else ends the projector and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 
@@ -172,9 +172,38 @@ class Audited(Protocol):
         ...
 
 
+@final
+class Picked(Struct, frozen=True):
+    """Some rows of one moment."""
+
+    offset: Offset
+    rows: tuple[Row, ...]
+    keeps: Callable[[Row], bool]
+    """As `View.keeps`, at that moment."""
+
+
+@runtime_checkable
+class Sampled(Audited, Protocol):
+    """An audited sink that shows some rows at a time, so that it can be audited all the time."""
+
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """The rows under these (table, key), as far as they are there. Raises SinkDown."""
+        ...
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """The next `limit` rows or so after a cursor (None: from the beginning), and the cursor behind them (None: that
+        was the end). A row that is there all the while is seen once at least. Raises SinkDown."""
+        ...
+
+
 @runtime_checkable
 class Rebuildable(Protocol):
     """A sink that can be filled beside itself and exchanged."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether the partitions share one copy: `switch` and `rollback` of one of them are then of all."""
+        ...
 
     def shadow(self) -> Projection:
         """A sink of the same kind beside this one, empty at first; an interrupted one goes on from its own offset."""

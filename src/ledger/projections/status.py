@@ -79,6 +79,10 @@ def parked_path(data: Path, name: str, partition: int) -> Path:
     return folder_of(data) / f"{name}-{partition}.parked.json"
 
 
+def audit_path(data: Path, name: str, partition: int) -> Path:
+    return folder_of(data) / f"{name}-{partition}.audit.json"
+
+
 def lock_path(data: Path, name: str, partition: int) -> Path:
     return folder_of(data) / f"{name}-{partition}.lock"
 
@@ -103,8 +107,65 @@ def read_all(data: Path) -> list[Status]:
     return [msgspec.json.decode(path.read_bytes(), type=Status) for path in found]
 
 
+@final
+class JournalAudit(msgspec.Struct, frozen=True):
+    """How far the continuous audit of one journal of one projection is."""
+
+    journal: str
+    seq: int
+    """The sink was compared with the fold up to here."""
+    rows: int
+    """Known to the fold."""
+    passes: int
+    """How often every row was looked at."""
+    passed_at_ns: int
+    """When that was last."""
+    looked_at: int
+    """Rows, since the start."""
+    differences: tuple[str, ...]
+    """Those that stand, each in a sentence."""
+    found: int
+    """Differences since the start, those that are repaired included."""
+    repaired: int
+
+
+@final
+class AuditStatus(msgspec.Struct, frozen=True):
+    """What the auditor of one projection of one partition says."""
+
+    name: str
+    partition: int
+    journals: tuple[JournalAudit, ...]
+    error: str
+    """Why the last round came to nothing; empty when it did not."""
+    updated_at_ns: int
+
+
+def write_audit(data: Path, status: AuditStatus) -> None:
+    """Replace the file; not synced, as it is only a hint."""
+    write_whole(audit_path(data, status.name, status.partition), msgspec.json.encode(status), sync=False)
+
+
+def read_audit(data: Path, name: str, partition: int = 0) -> AuditStatus | None:
+    """What the auditor said last; None where none ever looked at this projection."""
+    try:
+        content = audit_path(data, name, partition).read_bytes()
+    except FileNotFoundError:
+        return None
+    return msgspec.json.decode(content, type=AuditStatus)
+
+
+def _audit_of(data: Path, name: str, partition: int, journal: str) -> dict[str, Any]:
+    audit = read_audit(data, name, partition)
+    found = next((each for each in audit.journals if each.journal == journal), None) if audit else None
+    if found is None:
+        return {"audited": None, "differing": None}
+    return {"audited": found.seq, "differing": len(found.differences)}
+
+
 def status_rows(data: Path) -> list[dict[str, Any]]:
-    """A row for each journal of each projection, for the query door and tables."""
+    """A row for each journal of each projection, for the query door and tables. `audited` and `differing` are None where
+    no auditor runs."""
     return [
         {
             "projection": status.name,
@@ -121,6 +182,7 @@ def status_rows(data: Path) -> list[dict[str, Any]]:
             "retries": status.retries,
             "pid": status.pid,
             "error": status.error,
+            **_audit_of(data, status.name, status.partition, each.journal),
         }
         for status in read_all(data)
         for each in status.journals

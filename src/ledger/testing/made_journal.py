@@ -59,6 +59,7 @@ class MadeJournal:
         self._told = 0
         self._updates = 0
         self._fills: dict[str, list[EffectiveFill]] = {}
+        self._told_fills: dict[str, list[tuple[str, Side, int, int, int]]] = {}
         for name, commit in self._commits.items():
             head = commit.open()
             self._now = max(self._now, head.recorded_at_ns)
@@ -112,6 +113,12 @@ class MadeJournal:
         event = PositionAdjusted("S2", SYMBOLS[0], ACCOUNT, AdjustReason.MANUAL, "second", 5, 500, -400)
         self.write("trading", [event])
 
+    def bust_late(self) -> None:
+        """The venue takes back the newest execution of a symbol that still counts: its order was closed long ago."""
+        symbol = next(name for name in SYMBOLS if self._told_fills.get(name))
+        order, side, qty, px, number = self._told_fills[symbol].pop()
+        self.write("trading", self._bust(symbol, order, side, qty, px, number))
+
     def quote(self, count: int, *, in_a_frame: int = 1) -> None:
         """So much market data, so much in a frame: snapshots, deltas, quotes and trades, in turn."""
         for at in range(0, count, in_a_frame):
@@ -151,6 +158,8 @@ class MadeJournal:
             events.append(OrderCanceled(*self._head_of_report(symbol, order)))
         if number % 5 == 3:
             events += self._bust(symbol, order, side, filled, px, number)
+        elif filled:
+            self._told_fills.setdefault(symbol, []).append((order, side, filled, px, number))
         return events
 
     def _fill(

@@ -1,12 +1,12 @@
-"""What every projection must keep, as tests for pytest: the core for any sink, and more for one behind a server.
+"""What every projection must keep, as tests for pytest: the core, for any sink.
 
-Subclass `ProjectionContract`, or `ServerContract`, and say how a sink is made and read back:
+Subclass `ProjectionContract`, or `ServerContract` (`server_contract.py`), and say how a sink is made and read back:
 
     class TestTurnover(ProjectionContract):
         def store(self, directory): return TurnoverStore(directory / "turnover.sqlite")
 
 The journals are small and made here; the judge is a pure fold of the same journal. Nothing is a mock: a kill is a
-SIGKILL of a process, a cut connection is a proxy that closes it in the middle of a batch.
+SIGKILL of a process.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ from ledger.projections import (
     Parking,
     Projection,
     Runner,
+    Sampled,
     SinkDown,
 )
 from ledger.projections.audit import Place, folded
 from ledger.projections.status import parked_path, read_status
 from ledger.testing.made_journal import MadeJournal
 from ledger.testing.poisoned import Poisoned, claim
-from ledger.testing.proxy import Proxy
-from ledger.testing.running import Followed
 
 ORDERS: Final = 60
 QUOTES: Final = 60
@@ -55,25 +54,6 @@ class Store(Protocol):
 
     def contents(self) -> Mapping[Place, Values]:
         """Every row, by table and key, in the builders' own form of values; read without the sink."""
-        ...
-
-
-class ServerStore(Store, Protocol):
-    """A store behind a server that a test may stop."""
-
-    address: tuple[str, int]
-    """Where the server listens."""
-
-    def sink_at(self, address: tuple[str, int], *, password: str | None = None) -> Projection:
-        """A sink that goes to another address (a proxy), or with another password."""
-        ...
-
-    def stop_server(self) -> None:
-        """Stop it as an operator does; what it has taken must survive if the product says so."""
-        ...
-
-    def start_server(self) -> None:
-        """Start it again at the same address."""
         ...
 
 
@@ -183,6 +163,32 @@ class ProjectionContract:
             batches.append(batch)
         feed.close()
         return batches
+
+    def test_rows_shown_a_few_at_a_time_are_those_of_the_whole(self, tmp_path: Path) -> None:
+        with self.journal(tmp_path) as made:
+            store = self.store(tmp_path)
+            self.catch_up(made, store)
+            sink = store.sink()
+            if not isinstance(sink, Sampled):
+                sink.close()
+                return  # not a part of every contract
+            for journal in sink.journals:
+                wanted = {place: row.values for place, row in folded(made.path, sink, journal, 0).items()}
+                found: dict[Place, Values] = {}
+                cursor: Any = None
+                for _ in range(1000):
+                    picked, cursor = sink.scan(journal, cursor, 10)
+                    found |= {(row.table, row.key): row.values for row in picked.rows}
+                    assert picked.offset.seq == made.head(journal)
+                    if cursor is None:
+                        break
+                assert found == wanted
+                some = sorted(wanted, key=str)[::3]
+                picked = sink.pick(journal, some)
+                assert {(row.table, row.key): row.values for row in picked.rows} == {
+                    place: wanted[place] for place in some
+                }
+            sink.close()
 
     # ---- kills ---------------------------------------------------------------------------------------------
 
@@ -309,73 +315,6 @@ class ProjectionContract:
             ]
             sink.close()
             assert len(store.contents()) >= 1, "the rest did not go on"
-
-
-class ServerContract(ProjectionContract):
-    """More, for a sink behind a server."""
-
-    def store(self, directory: Path) -> ServerStore:
-        raise NotImplementedError
-
-    def test_a_stopped_server_is_waited_for_and_the_projection_catches_up(self, tmp_path: Path) -> None:
-        with self.journal(tmp_path) as made:
-            store = self.store(tmp_path)
-            with Followed(self.runner(made, store.sink())) as followed:
-                followed.wait_seq(made)
-                store.stop_server()
-                try:
-                    made.trade(5)
-                    made.quote(5)
-                    followed.wait(lambda status: status.state == "waiting" and status.error != "")
-                finally:
-                    store.start_server()
-                followed.wait_seq(made)
-            self.must_equal_fold(made, store)
-
-    def test_a_server_that_is_not_there_yet_is_waited_for(self, tmp_path: Path) -> None:
-        with self.journal(tmp_path) as made:
-            store = self.store(tmp_path)
-            store.stop_server()
-            try:
-                with Followed(self.runner(made, store.sink())) as followed:
-                    followed.wait(lambda status: status.state == "waiting")
-                    store.start_server()
-                    followed.wait_seq(made)
-            finally:
-                store.start_server()
-            self.must_equal_fold(made, store)
-
-    def test_a_connection_cut_amid_batches_leaves_the_same_effect(self, tmp_path: Path) -> None:
-        with self.journal(tmp_path) as made:
-            store = self.store(tmp_path)
-            # Each connection ends after so many bytes from the sink: within the start, within batches, after them.
-            cuts = [700, 2500, 4000, 6000, 9000, 14_000, 20_000, 30_000]
-            with Proxy(store.address, cut_after=cuts) as proxy:
-                runner = self.runner(made, store.sink_at(proxy.address))
-                with Followed(runner) as followed:
-                    followed.wait_seq(made)
-                assert proxy.cuts >= 2, "nothing was cut"
-            self.must_equal_fold(made, store)
-
-    def test_a_slow_server_is_only_slow(self, tmp_path: Path) -> None:
-        with self.journal(tmp_path) as made:
-            store = self.store(tmp_path)
-            with (
-                Proxy(store.address, delay_s=0.003) as proxy,
-                Followed(self.runner(made, store.sink_at(proxy.address))) as followed,
-            ):
-                followed.wait_seq(made)
-            self.must_equal_fold(made, store)
-
-    def test_a_wrong_password_writes_nothing_and_says_so(self, tmp_path: Path) -> None:
-        with self.journal(tmp_path) as made:
-            store = self.store(tmp_path)
-            sink = store.sink_at(store.address, password="certainly not this one")
-            with Followed(self.runner(made, sink)) as followed:
-                status = followed.wait(lambda status: status.state == "waiting")
-                assert status.error
-                assert "certainly not this one" not in status.error
-            assert dict(store.contents()) == {}
 
 
 def _is_heard(act: Callable[[], None]) -> bool:

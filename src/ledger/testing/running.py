@@ -12,7 +12,7 @@ from ledger.projections import Runner
 from ledger.projections.status import Status, read_status
 from ledger.testing.made_journal import MadeJournal
 
-WAIT_S: Final = 30.0
+WAIT_S: Final = 120.0
 
 
 @final

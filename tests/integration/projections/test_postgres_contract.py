@@ -9,11 +9,13 @@ import psycopg
 import pytest
 
 from ledger.projections.postgres import PostgresSink, Target
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
 from ledger.testing.servers.postgres import DATABASE, PASSWORD, USER, PostgresServer
 from real_servers import real_server
 
 pytestmark = pytest.mark.slow
+WAL_SEGMENT = 16 << 20
+"""A limit of files below it would end the server at its next log record, as a full disk of the log does."""
 
 
 class PostgresStore:
@@ -52,6 +54,25 @@ class PostgresStore:
 
     def start_server(self) -> None:
         self._server.start()
+
+    def fill_space(self) -> None:
+        """Keys fill a file of WAL_SEGMENT bytes, and none may be larger: the next one needs a page more."""
+        with psycopg.connect(**self.target().parameters("test")) as connection:
+            connection.execute(f"set search_path to {self.schema}")
+            connection.execute("alter table order_keys set (autovacuum_enabled = off)")
+            connection.commit()
+            connection.execute("alter table order_keys drop constraint order_keys_pkey")
+            connection.execute(
+                "insert into order_keys (symbol, client_order_id, order_id, created_at, version)"
+                " select repeat('x', 32), repeat('x', 50), 1, now(), 1 from generate_series(1, 130000)"
+            )
+            (size,) = connection.execute("select pg_relation_size('order_keys')").fetchone()
+            assert size > WAL_SEGMENT
+            connection.rollback()  # the rows are gone, the file stays as large
+        self._server.limit_files(WAL_SEGMENT)
+
+    def free_space(self) -> None:
+        self._server.limit_files(None)
 
     def sql(self, text: str, *values):
         """Rows of a statement, in this store's schema, past the projection."""

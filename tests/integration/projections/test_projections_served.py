@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -106,6 +106,27 @@ def test_a_killed_projector_is_started_again_and_ends_with_its_ledger(tmp_path: 
             time.sleep(0.02)
 
 
+def test_status_is_watched_until_it_is_interrupted(
+    tmp_path: Path, overlay: Path, spawned: Callable[..., subprocess.Popen[str]]
+) -> None:
+    data = tmp_path / "data"
+    with Child(data, config=overlay) as child:
+        child.start()
+        with connect(data) as ledger:
+            define(ledger)
+            ledger.wait_for(submit(ledger, "c1"), projection="postgres", timeout=120)
+        watching = spawned("projections", "status", "--watch", "--data", data)
+        assert watching.stdout is not None
+        heads = 0
+        while heads < 2:
+            line = watching.stdout.readline()
+            assert line, "it ended"
+            heads += line.startswith("projection ")
+        assert "following" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        watching.wait(20)
+
+
 def test_a_store_that_cannot_be_asked_raises_and_says_nothing_else(overlay: Path) -> None:
     settings = load(overlay, ["postgresql.connection.port=1"]).settings
     with PostgresStore(settings) as store, pytest.raises(Unavailable, match="PostgreSQL at"):
@@ -124,37 +145,6 @@ def test_a_projection_of_ones_own_is_one_module_and_one_line(tmp_path: Path, mon
         with connect(tmp_path / "data") as ledger:
             define(ledger)
             ledger.wait_for(submit(ledger, "c1"), projection="turnover", timeout=30)
-
-
-def test_from_a_copy_of_the_journal_alone_one_command_brings_the_database_back(
-    tmp_path: Path, overlay: Path, capsys
-) -> None:
-    """A disaster: everything is gone but the journal's own files; the new database is empty."""
-    with Child(tmp_path / "data", config=overlay) as child:
-        child.start()
-        with connect(tmp_path / "data") as ledger:
-            define(ledger)
-            for number in range(20):
-                submit(ledger, f"c{number}")
-        child.stop()
-    for name in ("trading", "market", "manifest.json"):
-        source = tmp_path / "data" / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        (tmp_path / "copy").mkdir(exist_ok=True)
-        copy(source, tmp_path / "copy" / name)
-    empty = ["--config", str(overlay), "--set", f"postgresql.connection.schema=e{time.monotonic_ns()}"]
-    assert main(["projections", "fill", "--data", str(tmp_path / "copy"), *empty]) == 0
-    said = capsys.readouterr().out
-    assert "0 differences" in said
-    assert " rows in " in said
-    with Child(tmp_path / "copy", config=overlay, sets=[empty[-1]]) as child:
-        child.start()
-        with (
-            connect(tmp_path / "copy") as ledger,
-            PostgresStore(load(overlay, [empty[-1]]).settings) as store,
-        ):
-            ledger.wait_for(submit(ledger, "after"), projection="postgres")
-            assert len(store.open_orders()) == 21
 
 
 def test_with_projector_server_and_ledger_killed_amid_a_nasty_venue_the_database_equals_the_fold(

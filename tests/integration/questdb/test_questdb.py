@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from ledger.config import Settings, load
+from ledger.domain.enums import Side
+from ledger.domain.events import MarketTraded
 from ledger.errors import Rejected
-from ledger.projections import Fenced, Misplaced, SinkDown
+from ledger.projections import Fenced, Misplaced, Parking, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.questdb import make
 from ledger.projections.runner import Runner
-from ledger.testing.made_journal import MadeJournal
+from ledger.projections.status import parked_path
+from ledger.testing.made_journal import START_NS, MadeJournal
 from questdb_server import QuestdbProcess
 from redis_servers import wait_until
 
@@ -164,6 +167,61 @@ def test_over_tcp_every_row_is_read_back(data: Path, empty: QuestdbProcess) -> N
     settings = settings_of(empty, "questdb.connection.protocol=ilp", "questdb.ingestion.ilp.enabled=true")
     fill(data, settings)
     assert differences(data, settings) == []
+
+
+def test_a_row_that_is_rejected_is_parked_with_its_reason_and_the_rest_goes_on(
+    data: Path, empty: QuestdbProcess
+) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    ask(empty, "ALTER TABLE trades ALTER COLUMN trade_id TYPE CHAR")  # takes one letter
+    wait_until(lambda: column_type(empty, "trades", "trade_id") == "CHAR", "the other type")
+    before = ask(empty, "select count() from trades")[0][0]
+    with MadeJournal(data) as journal:
+        seq = journal.head("market") + 1
+        for name in ("a", "not one letter", "b"):
+            number = journal.head("market")
+            journal.write(
+                "market",
+                [
+                    MarketTraded(
+                        "AAPL", "XNAS", "md", 1, 1000 + number, START_NS + number, 10_000, 1, Side.BUY, name
+                    )
+                ],
+            )
+    runner = fill(data, settings, backoff_max_s=0.1)
+    (parked,) = Parking(parked_path(data, "questdb", 0)).all()
+    assert (parked.what, parked.reason != "") == (f"trades {seq + 1}", True)
+    assert runner.pulse.journals[1].seq == seq + 2
+    assert ask(empty, "select count() from trades")[0][0] == before + 2
+
+
+def column_type(server: QuestdbProcess, table: str, column: str) -> str:
+    return next(row[1] for row in ask(server, f"show columns from {table}") if row[0] == column)
+
+
+def test_a_rotated_password_is_read_anew(data: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("first")
+    with QuestdbProcess(tmp_path / "server", "desk", "first") as process:
+        more = ("questdb.server.user=desk", f"questdb.server.password_file={secret}")
+        runner = Runner(data, make(settings_of(process, *more), 0), backoff_max_s=0.2)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            wait_until(lambda: runner.pulse.rows > 0, "the first rows", 60)
+            process.kill()
+            process.set_secrets("desk", "second")
+            process.start()
+            wait_until(lambda: "refuses user" in runner.pulse.error, "the refusal", 60)
+            secret.write_text("second")
+            with MadeJournal(data) as journal:
+                journal.quote(5)
+                head = journal.head("market")
+            wait_until(lambda: runner.pulse.journals[1].seq == head, "the end", 60)
+        finally:
+            runner.stop()
+            thread.join()
 
 
 def rebuilt(data: Path, server: QuestdbProcess) -> Settings:

@@ -13,7 +13,8 @@ from ledger.config import load
 from ledger.projections import Projection
 from ledger.projections.questdb import make
 from ledger.projections.questdb.tables import COLUMNS, names_of
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
+from ledger.testing.servers import limit_files
 from questdb_server import QuestdbProcess
 
 Place = tuple[str, tuple[Any, ...]]
@@ -77,6 +78,12 @@ class QuestdbStore:
     def start_server(self) -> None:
         if not self._process.is_running:
             self._process.start()
+
+    def fill_space(self) -> None:
+        limit_files(self._process.pid, 4096)
+
+    def free_space(self) -> None:
+        limit_files(self._process.pid, None)
 
 
 @pytest.fixture(scope="module", autouse=True)

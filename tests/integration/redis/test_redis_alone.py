@@ -16,6 +16,7 @@ from ledger.projections.audit import audit, repair
 from ledger.projections.redis import make
 from ledger.projections.runner import Runner
 from ledger.testing.made_journal import MadeJournal
+from ledger.testing.servers import limit_files
 from redis_servers import RedisProcess, free_ports, wait_until
 
 
@@ -268,3 +269,34 @@ def test_programs_read_positions_and_books(data: Path, empty: RedisProcess) -> N
         assert store.top_levels("NONE", 2) is None
         with pytest.raises(Rejected, match="no orders"):
             store.open_orders()
+
+
+def test_a_full_disk_under_an_append_only_file_is_waited_for(data: Path, tmp_path: Path) -> None:
+    with RedisProcess(tmp_path / "server", free_ports(1)[0], "--appendonly", "yes") as process:
+        settings = settings_of(process)
+        fill(data, settings)
+        runner = Runner(data, make(settings, 0), backoff_max_s=0.1)
+        limit_files(process.pid, 4096)  # no file may grow beyond it
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            with MadeJournal(data) as journal:
+                for _ in range(100):
+                    journal.quote(40, in_a_frame=10)
+                    if runner.pulse.retries:
+                        break
+                    wait_until(lambda: runner.pulse.retries or followed(runner, journal), "an answer")
+                assert runner.pulse.retries > 0
+                assert "MISCONF" in runner.pulse.error
+                limit_files(process.pid, None)
+                wait_until(lambda: followed(runner, journal), "the end", 60)
+        finally:
+            runner.stop()
+            thread.join()
+        assert differences(data, settings) == []
+
+
+def followed(runner: Runner, journal: MadeJournal) -> bool:
+    return any(
+        each.journal == "market" and each.seq == journal.head("market") for each in runner.pulse.journals
+    )

@@ -11,7 +11,7 @@ import pytest
 from ledger.config import load
 from ledger.projections import Projection
 from ledger.projections.redis import make
-from ledger.testing.projection_contract import ServerContract
+from ledger.testing.server_contract import ServerContract
 from redis_servers import RedisProcess, free_ports
 
 Place = tuple[str, tuple[Any, ...]]
@@ -57,6 +57,12 @@ class RedisStore:
     def start_server(self) -> None:
         if not self._process.is_running:
             self._process.start()
+
+    def fill_space(self) -> None:
+        self._process.client(password=PASSWORD).config_set("maxmemory", 1)
+
+    def free_space(self) -> None:
+        self._process.client(password=PASSWORD).config_set("maxmemory", 0)
 
 
 def _hash(fields: dict[str, str], table: str) -> tuple[str, ...]:

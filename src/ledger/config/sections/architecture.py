@@ -283,3 +283,20 @@ class Projections(msgspec.Struct, frozen=True):
             " `make(settings, partition)`, see examples/projection.py."
         ),
     ] = ()
+    audit_interval_s: Annotated[
+        int,
+        acts(
+            "How often an auditor, a child of `serve`, compares what changed in each sink, and a part of the rest, with"
+            " a fold of the journal. 0: none runs.",
+            "s",
+            least=0,
+            most=86_400,
+        ),
+    ] = 0
+    audit_pass_s: Annotated[
+        int,
+        acts("In what time the auditor looks at every row of a sink once.", "s", least=1, most=31 * 86_400),
+    ] = 3600
+    audit_repairs: Annotated[
+        bool, acts("Whether the auditor writes what the journal says in place of what differs.")
+    ] = False

@@ -9,8 +9,13 @@ __all__ = ["PostgresSink", "Target", "make"]
 
 def make(settings: Settings, partition: int) -> PostgresSink:
     """The sink that the configuration describes; it connects when it is first asked."""
-    schema = settings.postgresql.connection.schema
-    return PostgresSink(Target.of(settings), partition, schema=schema, keep_days=keep_days(settings))
+    return PostgresSink(
+        Target.of(settings),
+        partition,
+        partitions=settings.engine.partitions,
+        schema=settings.postgresql.connection.schema,
+        keep_days=keep_days(settings),
+    )
 
 
 def keep_days(settings: Settings) -> int | None:

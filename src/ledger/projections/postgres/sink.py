@@ -36,7 +36,7 @@ from ledger.errors import Rejected
 from ledger.fold import orders_and_positions
 from ledger.projections import rows
 from ledger.projections.building import Builders
-from ledger.projections.contract import Batch, Offset, Projection, Row, View
+from ledger.projections.contract import Batch, Offset, Picked, Projection, Row, View
 from ledger.projections.errors import Fenced, Poison, SinkDown
 from ledger.projections.postgres import shadows
 from ledger.projections.postgres.connecting import Target
@@ -85,13 +85,20 @@ class PostgresSink:
 
     name = "postgres"
     journals = ("trading",)
+    shared = True
 
     def __init__(
-        self, target: Target, partition: int = 0, *, schema: str = "ledger", keep_days: int | None = None
+        self,
+        target: Target,
+        partition: int = 0,
+        *,
+        partitions: int = 1,
+        schema: str = "ledger",
+        keep_days: int | None = None,
     ) -> None:
-        """`keep_days`: months that ended earlier are dropped; None keeps all."""
+        """`keep_days`: months that ended earlier are dropped; None keeps all. All `partitions` share the schema."""
         self._target = target
-        self._partition = partition
+        self._partition, self._partitions = partition, partitions
         self.schema = schema
         self._connection: Connection | None = None
         self._merging = Merging(schema)
@@ -188,14 +195,14 @@ class PostgresSink:
         return self._look(journal)
 
     @contextmanager
-    def _look(self, journal: str) -> Generator[View]:
+    def _look(self, journal: str) -> Generator[PostgresView]:
         connection = self._target.connect("audit")
         try:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             with connection.transaction():
                 connection.execute("set local statement_timeout = 0")
-                yield PostgresView(connection, self.schema, self._partition, journal)
+                yield PostgresView(connection, self.schema, self._partition, journal, self._partitions)
         except psycopg.Error as error:
             raise self._target.down(error) from error
         finally:
@@ -204,6 +211,23 @@ class PostgresSink:
     def columns(self, table: str) -> Sequence[str]:
         """The names of a row's values."""
         return columns_of(table)
+
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """See `contract.Sampled`."""
+        with self._look(journal) as view:
+            return Picked(view.offset, tuple(view.picked(places)), view.keeps)
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """Table after table, each in the order of its keys."""
+        names = list(TABLES)
+        name, key = after or (names[0], None)
+        with self._look(journal) as view:
+            rows, behind = view.page(name, key, limit)
+        picked = Picked(view.offset, tuple(rows), view.keeps)
+        if behind is not None:
+            return picked, (name, behind)
+        following = names.index(name) + 1
+        return picked, (names[following], None) if following < len(names) else None
 
     def repair(
         self, mending: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset
@@ -242,7 +266,13 @@ class PostgresSink:
     def shadow(self) -> Projection:
         """A sink beside this one, in the schema NAME_shadow."""
         schema = shadows.shadow_of(self.schema)
-        return PostgresSink(self._target, self._partition, schema=schema, keep_days=self._keep_days)
+        return PostgresSink(
+            self._target,
+            self._partition,
+            partitions=self._partitions,
+            schema=schema,
+            keep_days=self._keep_days,
+        )
 
     def switch(self) -> None:
         """The shadow becomes live in one transaction. Raises SinkDown, Rejected."""

@@ -16,20 +16,19 @@ import msgspec
 from msgspec import Struct
 
 from ledger.config import Settings
-from ledger.errors import Rejected
 from ledger.projections.building import Builders
-from ledger.projections.contract import Batch, Offset, Row
+from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
 from ledger.projections.questdb.server import Server
 from ledger.projections.questdb.switching import (
     BEFORE,
     REBUILD,
+    SWITCH_PLACE,
     Switching,
     newest,
     newest_of,
     place_of,
-    switch_place,
     write,
 )
 from ledger.projections.questdb.tables import (
@@ -70,6 +69,7 @@ class QuestdbSink:
 
     name = "questdb"
     journals: Sequence[str] = ("trading", "market")
+    shared = True
 
     def __init__(self, settings: Settings, partition: int, suffix: str = "") -> None:
         """`suffix` stands after the name of every table: of a rebuild."""
@@ -170,7 +170,7 @@ class QuestdbSink:
         return int(self._newest("claim", self._writer_place) or 0)
 
     def _check_writer(self) -> None:
-        intent = "" if self._suffix else switch_place(self._partition)
+        intent = "" if self._suffix else SWITCH_PLACE
         found = newest_of(self._server, [self._writer_place, intent])
         if found.get(intent, ("", 0))[0]:
             raise SinkDown("tables are being exchanged: the projector waits")
@@ -215,6 +215,31 @@ class QuestdbSink:
         oldest = {table: self._oldest_ns(table) for table in TABLES[journal]}
         yield Look(offset, self._rows(journal, offset.seq, oldest), oldest)
 
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """See `contract.Sampled`: what stands up to the offset never changes, so it is read first."""
+        wanted = set(places)
+        with self.look(journal) as view:
+            rows: list[Row] = []
+            for table in TABLES[journal]:
+                numbers = [key[0] for name, key in wanted if name == table]
+                if numbers:
+                    where = f"seq >= {min(numbers)}"
+                    last = min(max(numbers), view.offset.seq)
+                    rows += (row for row in self._read(table, last, where) if (table, row.key) in wanted)
+        return Picked(view.offset, tuple(row for row in rows if view.keeps(row)), view.keeps)
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """Table after table, each in the order of seq."""
+        tables = TABLES[journal]
+        table, seq = after or (tables[0], 0)
+        with self.look(journal) as view:
+            rows = list(self._read(table, view.offset.seq, f"seq > {seq}", f" order by seq limit {limit}"))
+        picked = Picked(view.offset, tuple(row for row in rows if view.keeps(row)), view.keeps)
+        if len(rows) == limit:
+            return picked, (table, rows[-1].version)
+        following = tables.index(table) + 1
+        return picked, (tables[following], 0) if following < len(tables) else None
+
     def _rows(self, journal: str, seq: int, oldest: dict[str, int]) -> Iterator[Row]:
         for table in TABLES[journal]:
             at = names_of(table).index("ts_ns")
@@ -228,10 +253,10 @@ class QuestdbSink:
             return 0
         return int(newest[0][0]) - days * _DAY_NS
 
-    def _read(self, table: str, seq: int) -> Iterator[Row]:
+    def _read(self, table: str, seq: int, more: str = "true", order: str = "") -> Iterator[Row]:
         names = ", ".join(names_of(table))
         kinds = [kind for _, kind in COLUMNS[table]]
-        where = f"part = {self._partition} and seq <= {seq}"
+        where = f"part = {self._partition} and seq <= {seq} and {more}{order}"
         for found in self._server.read(f"select seq, {names} from {table}{self._suffix} where {where}"):
             values = tuple(
                 "" if value is None and kind.startswith(("SYMBOL", "VARCHAR")) else value
@@ -260,16 +285,11 @@ class QuestdbSink:
     # ---- rebuild -------------------------------------------------------------------------------------------
 
     def shadow(self) -> QuestdbSink:
-        """A sink into tables of the same form beside the live ones. Raises Rejected with several partitions."""
-        if self._whole.engine.partitions > 1:
-            raise Rejected(
-                "the partitions share QuestDB's tables, so one alone cannot be rebuilt beside them",
-                "drop the tables: the projectors fill them again",
-            )
+        """A sink into tables of the same form beside the live ones, which the partitions' shadows share as well."""
         return QuestdbSink(self._whole, self._partition, REBUILD)
 
     def switch(self) -> None:
-        """The rebuilt tables become the live ones; the projector waits meanwhile. Raises SinkDown, Rejected."""
+        """The rebuilt tables become the live ones; all projectors wait meanwhile. Raises SinkDown, Rejected."""
         self._prepare()
         self._switching().run(REBUILD, BEFORE)
 
@@ -279,4 +299,4 @@ class QuestdbSink:
         self._switching().run(BEFORE, REBUILD)
 
     def _switching(self) -> Switching:
-        return Switching(self._server, self._partition)
+        return Switching(self._server, self._whole.engine.partitions)

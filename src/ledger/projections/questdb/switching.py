@@ -1,7 +1,8 @@
 """Exchanging the live tables for others: QuestDB has no atomic swap, so an intent is written down first.
 
-While the intent stands open the live projector waits (its `apply` raises SinkDown). Each table is two renames. Every
-step looks at what is there, so whoever finds an intent that was left open by a kill finishes it.
+While the intent stands open the live projectors wait (their `apply` raises SinkDown). Each table is two renames. Every
+step looks at what is there, so whoever finds an intent that was left open by a kill finishes it. All partitions share
+the tables, so one exchange is of all of them.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _JOURNALS: Final = ("trading", "market")
 
 @final
 class Switching:
-    """One partition's exchanges. Raises SinkDown wherever QuestDB does not do as told."""
+    """The exchanges of all partitions. Raises SinkDown wherever QuestDB does not do as told."""
 
-    def __init__(self, server: Server, partition: int) -> None:
+    def __init__(self, server: Server, partitions: int) -> None:
         self._server = server
-        self._partition = partition
-        self._place = switch_place(partition)
+        self._followed = [(journal, number) for number in range(partitions) for journal in _JOURNALS]
+        self._place = SWITCH_PLACE
 
     def run(self, incoming: str, outgoing: str) -> None:
         """Live tables get the suffix `outgoing`, those with `incoming` become live. Raises Rejected where there are none."""
@@ -58,7 +59,7 @@ class Switching:
         """Until a batch that was under way has ended: the live offsets stand still."""
         before: list[Any] | None = None
         for _ in range(_QUIET_TRIES):
-            now = [newest(self._server, "offset_json", self._at(name, "")) for name in _JOURNALS]
+            now = [newest(self._server, "offset_json", place_of(*each, "")) for each in self._followed]
             if now == before:
                 return
             before = now
@@ -66,13 +67,13 @@ class Switching:
         raise SinkDown("the live projector goes on writing", "stop it, then switch again")
 
     def _finish(self, incoming: str, outgoing: str) -> None:
-        for name in _JOURNALS:
-            live = newest(self._server, "offset_json", self._at(name, ""))
-            coming = newest(self._server, "offset_json", self._at(name, incoming))
+        for each in self._followed:
+            live = newest(self._server, "offset_json", place_of(*each, ""))
+            coming = newest(self._server, "offset_json", place_of(*each, incoming))
             if coming:  # else an earlier try came this far
-                write(self._server, self._at(name, outgoing), live or "", 0)
-                write(self._server, self._at(name, ""), coming, 0)
-                write(self._server, self._at(name, incoming), "", 0)
+                write(self._server, place_of(*each, outgoing), live or "", 0)
+                write(self._server, place_of(*each, ""), coming, 0)
+                write(self._server, place_of(*each, incoming), "", 0)
         for table in COLUMNS:
             if self._exists(table + incoming):
                 if self._exists(table):
@@ -84,13 +85,9 @@ class Switching:
     def _exists(self, table: str) -> bool:
         return bool(self._server.exec(f"select 1 from tables() where table_name = '{table}'"))
 
-    def _at(self, journal: str, suffix: str) -> str:
-        return place_of(journal, self._partition, suffix)
 
-
-def switch_place(partition: int) -> str:
-    """Where the intent to exchange tables stands: a text while it is open."""
-    return f"switch/{partition}"
+SWITCH_PLACE: Final = "switch"
+"""Where the intent to exchange tables stands, of all partitions: a text while it is open."""
 
 
 def place_of(journal: str, partition: int, suffix: str) -> str:

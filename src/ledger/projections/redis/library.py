@@ -88,16 +88,27 @@ local function put(keys, args)
   return {'OK', tostring(write_all(args[1]))}
 end
 
+local function content(key)
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'hash' then return {key, kind, redis.call('HGETALL', key)} end
+  if kind == 'zset' then return {key, kind, redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')} end
+  return {key, kind, {}}
+end
+
 -- keys: offset. args: journal, then patterns. Everything that matches, at one moment; not for a cluster.
 local function dump(keys, args)
   local found = {redis.call('HGET', keys[1], args[1]) or ''}
   for i = 2, #args do
-    for _, key in ipairs(redis.call('KEYS', args[i])) do
-      local kind = redis.call('TYPE', key).ok
-      if kind == 'hash' then table.insert(found, {key, kind, redis.call('HGETALL', key)})
-      elseif kind == 'zset' then table.insert(found, {key, kind, redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')})
-      else table.insert(found, {key, kind, {}}) end
-    end
+    for _, key in ipairs(redis.call('KEYS', args[i])) do table.insert(found, content(key)) end
+  end
+  return found
+end
+
+-- keys: offset, then those to be shown. args: journal. What is there of them, at one moment.
+local function pick(keys, args)
+  local found = {redis.call('HGET', keys[1], args[1]) or ''}
+  for i = 2, #keys do
+    if redis.call('EXISTS', keys[i]) == 1 then table.insert(found, content(keys[i])) end
   end
   return found
 end
@@ -106,5 +117,6 @@ redis.register_function('ledger_claim', claim)
 redis.register_function('ledger_apply', apply)
 redis.register_function('ledger_put', put)
 redis.register_function('ledger_dump', dump)
+redis.register_function('ledger_pick', pick)
 """
 SOURCE: Final = f"#!lua name={NAME}\n-- {sha256(CODE.encode()).hexdigest()[:16]}\n{CODE}"

@@ -17,9 +17,10 @@ from ledger.config import Settings
 from ledger.errors import Rejected
 from ledger.journal import partition_of
 from ledger.projections.building import Builders
-from ledger.projections.contract import Batch, Offset, Row
+from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.redis.names import BOOK, LEVELS, META, POSITION, REBUILD, SESSION
+from ledger.projections.redis.picking import pick, pick_keys, scan
 from ledger.projections.redis.reading import as_row, kinds_of, with_versions
 from ledger.projections.redis.rows import COLUMNS, RowMaker
 from ledger.projections.redis.server import Server
@@ -67,6 +68,7 @@ class RedisSink:
 
     name = "redis"
     journals: Sequence[str] = ("trading", "market")
+    shared = False
 
     def __init__(self, settings: Settings, partition: int, prefix: str = "") -> None:
         """`prefix` stands before every key: of a rebuild."""
@@ -343,6 +345,17 @@ class RedisSink:
             if kind != "none":
                 yield as_row(self._maker.names, key, kind, content)
 
+    def pick(self, journal: str, places: Sequence[tuple[str, tuple[Any, ...]]]) -> Picked:
+        """See `contract.Sampled`."""
+        return pick(self._server, self._maker.names, journal, places)
+
+    def scan(self, journal: str, after: Any, limit: int) -> tuple[Picked, Any]:
+        """By SCAN, pattern after pattern; a cluster all at once."""
+        globs = [self._maker.names.globs(table) for table in self._tables(journal)]
+        found, behind = scan(self._server, globs, after, limit)
+        keys = [key for each in found if self._is_ours(key := each.decode())]
+        return pick_keys(self._server, self._maker.names, journal, keys), behind
+
     def repair(self, rows: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset) -> None:
         """Write these rows whatever stands there, and remove the surplus, if the offset still is `at`."""
         if self.offset(at.journal) != at:
@@ -371,7 +384,8 @@ class RedisSink:
                     rows = [replace(row, key=(row.key[0].removeprefix(REBUILD),)) for row in view.rows()]
                 self._replace_all(journal, rows, view.offset.seq)
                 for table in self._tables(journal):
-                    rebuilt += self._server.scan(shadow._maker.names.globs(table))
+                    keys = self._server.scan(shadow._maker.names.globs(table))
+                    rebuilt += (key for key in keys if shadow._is_ours(key.decode()))
             self._delete([key.decode() for key in rebuilt] + shadow._server.offset_keys())
         finally:
             shadow.close()

@@ -6,7 +6,7 @@ Each is one class: `start`, `stop`, `kill`, `address`, `settings` (what to lay o
 
 from ledger.testing.servers.kafka import KafkaServer
 from ledger.testing.servers.postgres import PostgresServer
-from ledger.testing.servers.process import Missing, Server, free_port
+from ledger.testing.servers.process import Missing, Server, free_port, limit_files
 from ledger.testing.servers.questdb import QuestdbServer
 from ledger.testing.servers.redis import RedisServer
 
@@ -29,4 +29,5 @@ __all__ = [
     "RedisServer",
     "Server",
     "free_port",
+    "limit_files",
 ]

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -17,7 +17,7 @@ import msgspec
 
 from ledger.errors import Unavailable
 
-START_S: Final = 60.0
+START_S: Final = 180.0
 STOP_S: Final = 15.0
 
 
@@ -110,6 +110,7 @@ class Server:
             if process.poll() is not None or time.monotonic() > end:
                 said = self.log.read_text(errors="replace").strip().splitlines()[-5:]
                 self.kill()
+                process.returncode = 0
                 raise Unavailable(f"{self.name} did not start: {' | '.join(said)}")
             time.sleep(0.05)
         # From here on it is known by its pid alone, to whoever looks; Popen would warn that it outlives this object.
@@ -137,6 +138,11 @@ class Server:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def limit_files(self, size: int | None) -> None:
+        """No file of it, or of its children, may grow beyond so many bytes; None: as large as they like. What a full
+        disk does, without the right to mount one."""
+        limit_files(self.pid, size)
+
     def remove(self) -> None:
         """Kill it and remove its directory."""
         if self.running:
@@ -162,6 +168,30 @@ class Server:
             time.sleep(0.02)
         self.pid = 0
         self.save()
+
+
+def limit_files(pid: int, size: int | None) -> None:
+    """Of a process and its children, those to come included: writes beyond `size` bytes of a file fail (EFBIG)."""
+    tree = {pid}
+    while more := {child for child, parent in _parents() if parent in tree} - tree:
+        tree |= more
+    most = "unlimited" if size is None else str(size)
+    for each in tree:
+        with suppress(FileNotFoundError):  # of a process that has ended
+            owner = Path(f"/proc/{each}").stat()
+            other = (
+                {}
+                if owner.st_uid == os.geteuid()
+                else {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": ()}
+            )
+            subprocess.run(["prlimit", f"--pid={each}", f"--fsize={most}:unlimited"], check=False, **other)  # type: ignore[call-overload]
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """(pid, its parent's) of every process."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            yield int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
 
 
 def free_port() -> int:
