@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import msgspec
 import trio
-from ledger.engine.collecting import collect_rarely
 
 import _bench_load
 from _bench_engine import Feeding
 from _bench_memory import EVENTS_AN_ORDER, follow, write
 from _bench_result import Figures, check
+from ledger.collecting import collect_rarely
 from ledger.engine import Engine, EngineSettings
 from ledger.journal import create_or_open
 from ledger.wire import Committed, FactCommitted

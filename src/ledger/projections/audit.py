@@ -139,7 +139,9 @@ def audit(
         wanted = folded(data, projection, journal, partition, offset.seq, on_progress=on_progress)
         wanted = {place: row for place, row in wanted.items() if view.keeps(row)}
         # Of events before the base of a journal nobody knows any more which rows they made.
-        known = (row for row in view.rows() if row.version > begins or (row.table, row.key) in wanted)
+        known = (
+            row for row in view.rows() if not begins or row.version > begins or (row.table, row.key) in wanted
+        )
         differences, mending = compare(wanted, known, projection.columns)
     return Audit(journal, offset, len(wanted), tuple(differences), mending)
 

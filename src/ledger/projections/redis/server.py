@@ -163,3 +163,18 @@ class Server:
                 f"redis.connection.standalone.password_file: {file} cannot be read: {error.strerror}",
                 "name a file that this user can read",
             ) from error
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Each message on its channel. Raises SinkDown."""
+
+        def publish(client: Any) -> None:
+            if self.is_cluster:  # a pipeline of a cluster sends by key, and a channel is none
+                for channel, message in messages:
+                    client.publish(channel, message)
+                return
+            with client.pipeline(transaction=False) as pipeline:
+                for channel, message in messages:
+                    pipeline.publish(channel, message)
+                pipeline.execute()
+
+        self.call(publish)

@@ -165,7 +165,7 @@ class RedisSink:
         for row, entry in zip(batch.rows, ready.entries, strict=True):
             self._remember(row, entry)
         if ready.ticks:
-            self._publish(ready.ticks)
+            self._server.publish(ready.ticks)
         self._maintain()
 
     def _move_offsets(self, batch: Batch, new: str, keys: list[str], packed: bytes) -> None:
@@ -281,19 +281,6 @@ class RedisSink:
             for row in batch.rows
             if row.table == BOOK
         ]
-
-    def _publish(self, ticks: list[Tick]) -> None:
-        def publish(client: Any) -> None:
-            if self._server.is_cluster:  # a pipeline of a cluster sends by key, and a channel is none
-                for channel, message in ticks:
-                    client.publish(channel, message)
-                return
-            with client.pipeline(transaction=False) as pipeline:
-                for channel, message in ticks:
-                    pipeline.publish(channel, message)
-                pipeline.execute()
-
-        self._server.call(publish)
 
     # ---- audits --------------------------------------------------------------------------------------------
 
