@@ -107,11 +107,12 @@ class Child:
         self.state = "ended"
 
     async def stop(self) -> None:
-        """SIGTERM and wait; after STOP_S it is killed."""
+        """SIGTERM and wait; after STOP_S it is killed. One that is just being started is ended once it is there."""
         self._stopping.set()
-        process = self._process
-        if process is None:
-            return
+        if self._process is not None:
+            await self._end(self._process)
+
+    async def _end(self, process: trio.Process) -> None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         with trio.move_on_after(STOP_S):
@@ -132,6 +133,8 @@ class Child:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._listen, process)
+                if self._stopping.is_set():
+                    nursery.start_soon(self._end, process)
                 code = await process.wait()
                 nursery.cancel_scope.cancel()
         finally:

@@ -53,6 +53,16 @@ async def test_a_killed_child_is_started_again(child: Child) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_child_that_is_just_being_started_is_stopped_too(child: Child) -> None:
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child.run)
+            await trio.lowlevel.checkpoint()
+            assert child.view().pid == 0, "its process is still being made"
+            await child.stop()
+    assert child.view().state == "ended"
+
+
 async def test_a_child_that_refuses_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
