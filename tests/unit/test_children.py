@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from ledger import children
 from ledger.children import Child, ChildSpec, run_children
@@ -57,7 +58,7 @@ async def test_a_child_that_is_just_being_started_is_stopped_too(child: Child) -
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(child.run)
-            await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked()
             assert child.view().pid == 0, "its process is still being made"
             await child.stop()
     assert child.view().state == "ended"
