@@ -74,9 +74,9 @@ def parent(say: Say, data: str, mode: str, partitions: int) -> int:
     return trio.run(Parent(Path(data), _tell, engines).serve, lambda about: say(ready_line(about)))
 
 
-def follow(say: Say, data: str, partition: int) -> int:
-    """A follower that writes often; to the settled head and no further."""
-    follower = Follower(
+def _busy_follower(data: str, partition: int) -> Follower:
+    """One that writes often."""
+    return Follower(
         Path(data),
         partition,
         snapshot_events=SNAPSHOT_EVENTS,
@@ -84,6 +84,11 @@ def follow(say: Say, data: str, partition: int) -> int:
         say=_tell,
         checkpoint_events=CHECKPOINT_EVENTS,
     )
+
+
+def follow(say: Say, data: str, partition: int) -> int:
+    """A follower that writes often; to the settled head and no further."""
+    follower = _busy_follower(data, partition)
     follower.take()
     follower.open()
     follower.close()
@@ -107,14 +112,7 @@ def new_lineage(say: Say, data: str) -> int:
 def trade_and_follow(_say: Say, data: str, rounds: int) -> int:
     """A journal and its follower, in turn; a line `SEQ CHAIN` on standard output for each frame that is durable."""
     with MadeJournal(Path(data)) as made:
-        follower = Follower(
-            Path(data),
-            0,
-            snapshot_events=SNAPSHOT_EVENTS,
-            snapshots_kept=2,
-            say=_tell,
-            checkpoint_events=CHECKPOINT_EVENTS,
-        )
+        follower = _busy_follower(data, 0)
         follower.take()
         follower.open()
         for _ in range(rounds):

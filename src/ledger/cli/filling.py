@@ -16,6 +16,7 @@ from ledger.config import Settings
 from ledger.errors import Rejected
 from ledger.projections import Audited, Batch, Fenced, Projection, Runner, registry
 from ledger.projections.audit import Audit, Difference, audit, repair
+from ledger.saying import say
 
 SHOWN: Final = 20
 """Differences printed; --json prints all of them."""
@@ -109,7 +110,7 @@ def fill_sink(
             show(batch.to.seq, head)
 
     events = registry.batch_events(settings, name)
-    runner = Runner(directory, sink, partition, events_max=events, shadow=shadow, on_batch=told, say=_say)
+    runner = Runner(directory, sink, partition, events_max=events, shadow=shadow, on_batch=told, say=say)
     begun = time.monotonic()
     runner.run(until_head=True)
     seconds = time.monotonic() - begun
@@ -117,10 +118,6 @@ def fill_sink(
     print(
         f"{name}: {pulse.events:,} events as {pulse.rows:,} rows in {seconds:.1f} s, {pulse.events / seconds:,.0f}/s"
     )
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager

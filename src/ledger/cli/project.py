@@ -18,6 +18,7 @@ from ledger.collecting import collect_rarely
 from ledger.config import Settings, load
 from ledger.projections import registry
 from ledger.projections.runner import Runner
+from ledger.saying import say
 
 app = App(name="project", help="Follow the journal into a database, beside a running ledger or alone.")
 
@@ -64,11 +65,6 @@ def run_projection(settings: Settings, data: Path, name: str, partition: int, *,
     runner = Runner(data, projection, partition, events_max=registry.batch_events(settings, name), say=say)
     trio.run(_supervised, runner, until_head)
     return 0
-
-
-def say(sentence: str) -> None:
-    """A sentence for people, on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 async def _supervised(runner: Runner, until_head: bool) -> None:

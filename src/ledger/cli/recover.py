@@ -18,7 +18,7 @@ from ledger.config import Settings, load
 from ledger.errors import Rejected
 from ledger.journal import open_readonly
 from ledger.projections import registry
-from ledger.projections.follower import Follower
+from ledger.projections.following import follower_of
 
 app = App(name="recover", help="From a copy of the journal alone back to everything.")
 _ALONE: Final = ("recovery.follower=false", "projections.audit_interval_s=0", "doors.base_port=0")
@@ -73,13 +73,7 @@ def _switched_off(names: list[str]) -> list[str]:
 
 
 def _build_index(settings: Settings, directory: Path, partition: int) -> None:
-    follower = Follower(
-        directory,
-        partition,
-        snapshot_events=settings.persistence.snapshot_interval_events,
-        snapshots_kept=settings.recovery.snapshots_kept,
-        say=_say,
-    )
+    follower = follower_of(settings, directory, partition)
     follower.take()
     follower.open()
     follower.close()
@@ -87,7 +81,3 @@ def _build_index(settings: Settings, directory: Path, partition: int) -> None:
 
 def _said(sentence: str, since: float) -> None:
     print(f"{sentence} ({time.monotonic() - since:.1f} s)", flush=True)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

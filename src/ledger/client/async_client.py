@@ -6,8 +6,7 @@ that each submit an order cost one message, not a hundred.
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Unpack, cast, final
@@ -17,9 +16,9 @@ import zmq
 from msgspec import Struct
 
 from ledger.client import fields as given
-from ledger.client.conversation import Body, ConversationStatistics, Parcel
-from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, conversation
-from ledger.client.dialing import Line, is_disconnect
+from ledger.client.async_door import AsyncDoor
+from ledger.client.conversation import ConversationStatistics
+from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
@@ -28,97 +27,6 @@ from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
 from ledger.routes import merged_head, partitions_asked
 from ledger.wire import Committed, FactCommitted, Page, parse_place
-from ledger.zmq_trio import TrioSocket
-
-
-@final
-class _AsyncDoor:
-    """One door: its conversation, its connection and the tasks that move bytes between them."""
-
-    def __init__(
-        self, context: zmq.Context[Any], name: str, whereabouts: Whereabouts, options: Options
-    ) -> None:
-        self.conversation = conversation(options, name)
-        self._context = context
-        self._name = name
-        self._whereabouts = whereabouts
-        self._nudge = trio.Event()
-        self._line = self._dial()
-
-    def hand_over(self, bodies: Sequence[Body], timeout: float) -> tuple[Parcel, trio.Event]:
-        """Have messages sent; the event is set when each has its result."""
-        done = trio.Event()
-        now = trio.current_time()
-        parcel = self.conversation.put(bodies, now=now, timeout=timeout, on_done=done.set)
-        self._nudge.set()
-        return parcel, done
-
-    async def run(self) -> None:
-        """Send what may be sent, whenever that may have changed; runs until it is cancelled."""
-        try:
-            async with trio.open_nursery() as nursery:
-                self._attend(nursery)
-                while True:
-                    self._nudge = trio.Event()
-                    self._send_what_may(nursery)
-                    due = self.conversation.next_due()
-                    with trio.move_on_at(math.inf if due is None else due):
-                        await self._nudge.wait()
-        finally:
-            self.hang_up()
-
-    def _dial(self) -> tuple[Line, TrioSocket, TrioSocket] | None:
-        line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
-        return line, TrioSocket(line.socket), TrioSocket(line.monitor)
-
-    def hang_up(self) -> None:
-        """Drop the connection and what is unsent."""
-        if self._line is not None:
-            line, socket, monitor = self._line
-            line.socket.disable_monitor()
-            socket.close()
-            monitor.close()
-            self._line = None
-
-    def _attend(self, nursery: trio.Nursery) -> None:
-        if self._line is not None:
-            nursery.start_soon(self._receive, self._line[1])
-            nursery.start_soon(self._notice_disconnects, self._line[2])
-
-    def _send_what_may(self, nursery: trio.Nursery) -> None:
-        now = trio.current_time()
-        if self.conversation.tick(now):
-            self.hang_up()
-            try:
-                self._line = self._dial()
-                self._attend(nursery)
-            except NotReachable:  # it may be starting again: keep trying until the timeout
-                self.conversation.disconnected(now)
-        if self._line is not None:
-            while (payload := self.conversation.outgoing(now)) is not None:
-                sent = self._line[1].send_nowait([payload])
-                assert sent, "a queue without limit has room"
-
-    async def _receive(self, socket: TrioSocket) -> None:
-        try:
-            while True:
-                messages = await socket.recv_many()
-                now = trio.current_time()
-                for frames in messages:
-                    self.conversation.take(frames[-1], now)
-                self._nudge.set()
-        except trio.ClosedResourceError:
-            return
-
-    async def _notice_disconnects(self, monitor: TrioSocket) -> None:
-        try:
-            while True:
-                for frames in await monitor.recv_many():
-                    if is_disconnect(frames):
-                        self.conversation.disconnected(trio.current_time())
-                        self._nudge.set()
-        except trio.ClosedResourceError:
-            return
 
 
 @final
@@ -135,7 +43,7 @@ class AsyncClient:
         self._whereabouts = Whereabouts(where, options.key, options.server_key)
         self._desk = Desk(options)
         self._context: zmq.Context[Any] = zmq.Context()
-        self._doors: dict[str, _AsyncDoor] = {}
+        self._doors: dict[str, AsyncDoor] = {}
         self._nursery: trio.Nursery | None = None
         self._learning = trio.Lock()
 
@@ -332,10 +240,10 @@ class AsyncClient:
             door.hang_up()
         self._context.destroy(linger=0)
 
-    def _door(self, name: str) -> _AsyncDoor:
+    def _door(self, name: str) -> AsyncDoor:
         door = self._doors.get(name)
         if door is None:
-            door = _AsyncDoor(self._context, name, self._whereabouts, self.options)
+            door = AsyncDoor(self._context, name, self._whereabouts, self.options)
             self._doors[name] = door
             assert self._nursery is not None
             self._nursery.start_soon(door.run)

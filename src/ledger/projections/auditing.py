@@ -7,7 +7,6 @@ each, which `projections status` shows. A sink that is down is looked at again i
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from ledger.projections import registry
 from ledger.projections.auditor import Say, Stopped, Trail
 from ledger.projections.contract import Projection, Sampled
 from ledger.projections.status import AuditStatus, write_audit
+from ledger.saying import say
 
 
 @final
@@ -108,11 +108,6 @@ def go_on(audits: Sequence[Auditing], every_s: float, pass_s: float, stop: threa
     finally:
         for audit in audits:
             audit.close()
-
-
-def say(sentence: str) -> None:
-    """A sentence for people, on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 async def _supervised(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from ledger.config import Settings
 from ledger.errors import Corrupt
 from ledger.projections.errors import Fenced
 from ledger.projections.follower import Follower
+from ledger.saying import say
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 IDLE_S: Final = 0.05
@@ -34,14 +34,7 @@ def run(settings: Settings, data: Path, partition: int) -> int:
 
     Raises Rejected, Corrupt, StorageError, Unavailable.
     """
-    follower = Follower(
-        data,
-        partition,
-        snapshot_events=settings.persistence.snapshot_interval_events,
-        snapshots_kept=settings.recovery.snapshots_kept,
-        say=say,
-        idempotence_window_ns=settings.engine.idempotence_window_s * 10**9,
-    )
+    follower = follower_of(settings, data, partition)
     gc.set_threshold(*THRESHOLDS)
     # Until somebody listens, a request to stop waits: the last snapshot is to be written.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -49,6 +42,18 @@ def run(settings: Settings, data: Path, partition: int) -> int:
     print('ready {"name":"follower"}', flush=True)
     trio.run(_follow, follower)
     return 0
+
+
+def follower_of(settings: Settings, data: Path, partition: int) -> Follower:
+    """The follower that the settings ask for; it speaks on standard error. Nothing is read yet."""
+    return Follower(
+        data,
+        partition,
+        snapshot_events=settings.persistence.snapshot_interval_events,
+        snapshots_kept=settings.recovery.snapshots_kept,
+        say=say,
+        idempotence_window_ns=settings.engine.idempotence_window_s * 10**9,
+    )
 
 
 def _take(follower: Follower) -> None:
@@ -62,11 +67,6 @@ def _take(follower: Follower) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(IDLE_S)
-
-
-def say(sentence: str) -> None:
-    """A sentence for people, on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 async def _follow(follower: Follower) -> None:
