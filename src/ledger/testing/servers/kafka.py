@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, final
 
 from ledger.errors import Unavailable
-from ledger.testing.servers.process import Missing, Server, answers, find_program, free_port
+from ledger.testing.servers.process import Missing, Server, answers, fetched_by_maven, find_program, free_port
 
 VERSION: Final = "4.3.1"
 JARS: Final = "LEDGER_KAFKA_JARS"
@@ -112,30 +109,11 @@ class KafkaServer(Server):
         return [java, *self._java_options, "-cp", f"{jars}/*"]
 
 
-def find_jars() -> str | None:
-    """The directory of the jars: as named, as fetched before, or fetched now; None: they are not to be had."""
-    named = os.environ.get(JARS)
-    if named:
-        return named if Path(named).is_dir() else None
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ledger"
-    jars = cache / f"kafka-{VERSION}"
-    if jars.is_dir():
-        return str(jars)
-    maven = shutil.which("mvn")
-    if maven is None:
-        return None
-    fetched = cache / f"fetch-{os.getpid()}-{time.monotonic_ns()}"
-    fetched.mkdir(parents=True)
-    (fetched / "pom.xml").write_text(_pom(), encoding="utf-8")
-    command = [maven, "-q", "-B", "-f", "pom.xml", "dependency:copy-dependencies",
-               "-DincludeScope=runtime", "-DoutputDirectory=jars"]  # fmt: skip
-    done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, cwd=fetched
-    )
-    if done.returncode == 0 and not jars.exists():
-        (fetched / "jars").replace(jars)
-    shutil.rmtree(fetched, ignore_errors=True)
-    return str(jars) if jars.is_dir() else None
+def find_jars() -> Path | None:
+    """The directory of the jars; None: they are not to be had."""
+    name = f"kafka-{VERSION}"
+    wanted = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={name}")
+    return fetched_by_maven(JARS, name, ("-f", "pom.xml", *wanted), {"pom.xml": _pom()})
 
 
 def _pom() -> str:

@@ -224,6 +224,40 @@ def find_program(name: str, *places: str) -> str | None:
     return None
 
 
+def fetched_by_maven(
+    variable: str, name: str, arguments: Sequence[str], files: Mapping[str, str]
+) -> Path | None:
+    """What Maven fetches: as `variable` names it, as it was fetched before, or fetched now; None: it is not to be had.
+
+    `name` is its own in the user's cache; Maven runs in a directory with `files` and leaves there what gets that name.
+    """
+    named = os.environ.get(variable)
+    if named:
+        return Path(named) if Path(named).exists() else None
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ledger"
+    kept = cache / name
+    if kept.exists():
+        return kept
+    maven = shutil.which("mvn")
+    if maven is None:
+        return None
+    folder = cache / f"fetch-{os.getpid()}-{time.monotonic_ns()}"
+    folder.mkdir(parents=True)
+    for file, text in files.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [maven, "-q", "-B", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        cwd=folder,
+    )
+    if done.returncode == 0 and not kept.exists():
+        (folder / name).replace(kept)
+    shutil.rmtree(folder, ignore_errors=True)
+    return kept if kept.exists() else None
+
+
 def install(packages: Sequence[str]) -> bool:
     """Install Debian packages, where that is possible; whether it was."""
     if not packages or os.geteuid() != 0 or shutil.which("apt-get") is None:

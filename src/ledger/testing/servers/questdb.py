@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, final
 
-from ledger.testing.servers.process import Missing, Server, find_program, free_port
+from ledger.testing.servers.process import Missing, Server, fetched_by_maven, find_program, free_port
 
 VERSION: Final = "9.3.4"
 JAR: Final = "LEDGER_QUESTDB_JAR"
@@ -43,7 +38,7 @@ class QuestdbServer(Server):
         temporary = self.directory / "tmp"
         temporary.mkdir(exist_ok=True)
         return [
-            java, "-XX:+UseSerialGC", "-Xmx256m", f"-Djava.io.tmpdir={temporary}", "-p", jar,
+            java, "-XX:+UseSerialGC", "-Xmx256m", f"-Djava.io.tmpdir={temporary}", "-p", str(jar),
             "-m", "io.questdb/io.questdb.ServerMain", "-d", str(self.directory / "data"),
         ]  # fmt: skip
 
@@ -80,27 +75,8 @@ class QuestdbServer(Server):
         return {"projections": {"questdb": {"enabled": True}}, "questdb": {"server": server}}
 
 
-def find_jar() -> str | None:
-    """The jar: as named, as fetched before, or fetched now; None: it is not to be had."""
-    named = os.environ.get(JAR)
-    if named:
-        return named if Path(named).exists() else None
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ledger"
-    jar = cache / f"questdb-{VERSION}.jar"
-    if jar.exists():
-        return str(jar)
-    maven = shutil.which("mvn")
-    if maven is None:
-        return None
-    cache.mkdir(parents=True, exist_ok=True)
-    fetched = cache / f"fetch-{os.getpid()}-{time.monotonic_ns()}"
-    command = [maven, "-q", "-B", "dependency:copy", f"-Dartifact=org.questdb:questdb:{VERSION}",
-               f"-DoutputDirectory={fetched}"]  # fmt: skip
-    done = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, cwd=cache
-    )
-    found = [path for path in fetched.glob("*.jar") if re.search(r"questdb", path.name)]
-    if done.returncode == 0 and found:
-        found[0].replace(jar)
-    shutil.rmtree(fetched, ignore_errors=True)
-    return str(jar) if jar.exists() else None
+def find_jar() -> Path | None:
+    """The jar; None: it is not to be had."""
+    name = f"questdb-{VERSION}.jar"
+    wanted = (f"-Dartifact=org.questdb:questdb:{VERSION}", "-DoutputDirectory=.")
+    return fetched_by_maven(JAR, name, ("dependency:copy", *wanted), {})
