@@ -169,21 +169,7 @@ def _accepted(state: OrderState, fact: f.ReportAccepted, context: Context, kinds
         kinds.append(Anomaly.VENUE_ID_CHANGED)
     elif (not said or said == known) and CELLS[f.ReportAccepted][phase(state)].does is _SAME:
         return None
-    terms = state.terms
-    return e.OrderAccepted(  # written out: nearly every order passes here
-        terms.symbol,
-        terms.client_order_id,
-        terms.strategy_id,
-        terms.exchange,
-        fact.source,
-        fact.source_epoch,
-        fact.source_seq,
-        fact.event_time_ns,
-        context.received_at_ns,
-        context.actor,
-        said,
-        fact.venue_cum,
-    )
+    return e.OrderAccepted(*head_of(state, fact, context), said, fact.venue_cum)
 
 
 def _rejected(state: OrderState, fact: f.ReportRejected, context: Context, kinds: Kinds) -> e.Event:
