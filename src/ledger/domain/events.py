@@ -3,6 +3,8 @@
 An event's number (seq) and recorded_at_ns follow from its frame and are not repeated. The tag names type and schema
 version; fields are only ever added at the end with a default, anything else is a new tag with an upcaster. Tags: 1-39
 control, 40-79 order, 80-99 position, 100-119 book and partitions.
+
+Longer than the house's 400 lines, since it is one flat list of all events, read by looking one up.
 """
 
 from __future__ import annotations
