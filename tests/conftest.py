@@ -32,8 +32,12 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+SLOW = {"crash", "partitions", "projections", "proof", "properties", "questdb", "redis"}
+"""Directories of tests that try many examples, kill processes or run databases: too long for every commit."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Property tests try many examples each: together they are too long for every commit, and run with all the rest."""
+    """All of those run with `tools/test`; `tools/test --fast` leaves them out."""
     for item in items:
-        if item.path.parent.name == "properties":
+        if item.path.parent.name in SLOW and "unit" not in item.path.parts:
             item.add_marker(pytest.mark.slow)
