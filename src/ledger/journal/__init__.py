@@ -42,7 +42,13 @@ from ledger.journal.index import (
     unpack_entry,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
-from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
+from ledger.journal.manifest import (
+    BaseRecord,
+    ParentRecord,
+    SegmentManifest,
+    software_version,
+    write_durably,
+)
 from ledger.journal.offsets import KnownOffset, note_offset, noted_offsets
 from ledger.journal.ownership import Owner, owner_of, writer_of
 from ledger.journal.read import JournalReader
@@ -145,6 +151,7 @@ __all__ = [
     "read_snapshot",
     "remove_index",
     "snapshots_path",
+    "software_version",
     "unpack_entry",
     "verify",
     "write_base",

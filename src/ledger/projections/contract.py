@@ -138,6 +138,19 @@ class Preparing(Protocol):
         ...
 
 
+@runtime_checkable
+class Filling(Protocol):
+    """A sink that leaves something out while it is filled."""
+
+    def filled(self) -> None:
+        """Make what is better made over all rows than row by row, such as indexes.
+
+        Called once a start, when everything is taken that stood in the journal at that start; it may take long, and
+        `apply` waits for it. Finds by what is there whether anything is to be done. Raises SinkDown.
+        """
+        ...
+
+
 class View(Protocol):
     """One consistent look at a sink."""
 

@@ -20,7 +20,7 @@ from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
-from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.server import Piece, Server
 from ledger.projections.questdb.switching import (
     BEFORE,
     REBUILD,
@@ -117,27 +117,31 @@ class QuestdbSink:
         self._prepare()
         return self._stored(journal)
 
-    def prepare(self, batch: Batch) -> dict[str, list[Row]]:
-        """The rows by table."""
+    def prepare(self, batch: Batch) -> list[Piece]:
+        """The rows by table, in flushes, encoded as far as there are buffers."""
         by_table: dict[str, list[Row]] = {}
         for row in batch.rows:
             by_table.setdefault(row.table, []).append(row)
-        return by_table
+        return [
+            self._server.piece(table + self._suffix, rows[at : at + self._rows_max])
+            for table, rows in by_table.items()
+            for at in range(0, len(rows), self._rows_max)
+        ]
 
     def apply(self, batch: Batch) -> None:
         """Rows, barrier, offset. Raises SinkDown, Poison, Fenced."""
         self._check_writer()
-        by_table: dict[str, list[Row]] = self.prepare(batch) if batch.ready is None else batch.ready
-        for rows in by_table.values():
-            for start in range(0, len(rows), self._rows_max):
-                self._server.send(rows[0].table + self._suffix, rows[start : start + self._rows_max])
+        pieces: list[Piece] = self.prepare(batch) if batch.ready is None else batch.ready
+        for piece in pieces:
+            self._server.send(piece)
         if self._server.is_tcp:
-            for table, rows in by_table.items():
-                self._wait_arrived(table, rows)
-        if by_table:
-            self._server.wait_visible(*(table + self._suffix for table in by_table))
+            for piece in pieces:
+                self._wait_arrived(piece)
+        if pieces:
+            self._server.wait_visible(*{piece.table for piece in pieces})
         self._check_writer()
         self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
+        self._server.keep(pieces)
 
     def _ttl_days(self, table: str) -> int | None:
         tables = self._settings.tables
@@ -190,10 +194,11 @@ class QuestdbSink:
     def _insert(self, place: str, text: str) -> None:
         write(self._server, place, text, self._claim)
 
-    def _wait_arrived(self, table: str, rows: Sequence[Row]) -> None:
+    def _wait_arrived(self, piece: Piece) -> None:
         """ILP over TCP says nothing: look whether every seq is there. Raises SinkDown where rows have vanished."""
+        table, rows = piece.table, piece.rows
         first, last = rows[0].version, rows[-1].version
-        statement = f"select count_distinct(seq) from {table}{self._suffix} where part = {self._partition} and seq between {first} and {last}"
+        statement = f"select count_distinct(seq) from {table} where part = {self._partition} and seq between {first} and {last}"
         for _ in range(200):
             if self._server.exec(statement)[0][0] >= len(rows):
                 return
@@ -274,7 +279,7 @@ class QuestdbSink:
         for table in TABLES[at.journal]:
             mending = [row for row in rows if row.table == table]
             if mending:
-                self._server.send(table + self._suffix, mending)
+                self._server.send(Piece(table + self._suffix, mending, None, []))
                 self._server.wait_visible(table + self._suffix)
         if surplus:
             raise SinkDown(
