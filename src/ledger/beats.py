@@ -16,12 +16,7 @@ IDLE_BEAT_S: Final = 1.0
 """The same while nothing happens; a multiple of the other, so that both end together."""
 
 
-def to_beat_s(*, is_idle: bool = False) -> float:
-    """Seconds until the next beat: up to BEAT_S, or up to IDLE_BEAT_S."""
-    every_s = IDLE_BEAT_S if is_idle else BEAT_S
-    return every_s - trio.current_time() % every_s
-
-
 async def beat(*, is_idle: bool = False) -> None:
-    """Sleep until the next beat. Always a checkpoint."""
-    await trio.sleep(to_beat_s(is_idle=is_idle))
+    """Sleep until the next beat: up to BEAT_S, or up to IDLE_BEAT_S. Always a checkpoint."""
+    every_s = IDLE_BEAT_S if is_idle else BEAT_S
+    await trio.sleep(every_s - trio.current_time() % every_s)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 import trio
 from msgspec import Struct
 
-from ledger.beats import to_beat_s
 from ledger.domain.calendars import session_at
 from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.enums import TimeInForce, TimerKind
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 256
 """Firings handed in together: a mass expiry lets other inputs between its chunks."""
+LOOK_EVERY_S: Final = 1.0
+"""The longest wait: a wall clock that was set is noticed within it."""
 RETRY_NS: Final = 10**8
 """After how long a firing that found no room is tried again."""
 _SESSIONS: Final = (TimerKind.SESSION_LOST, TimerKind.SESSION_EXPIRED)
@@ -351,8 +352,6 @@ class Timers:
             await trio.lowlevel.checkpoint()
 
     def _wait_s(self) -> float:
-        """Not more than an idle beat: a wall clock that was set is noticed within it."""
-        longest_s = to_beat_s(is_idle=True)
         if not self._order:
-            return longest_s
-        return min(max(self._order[0] - self._clock(), 0) / 1e9, longest_s)
+            return LOOK_EVERY_S
+        return min(max(self._order[0] - self._clock(), 0) / 1e9, LOOK_EVERY_S)
