@@ -109,7 +109,7 @@ def measure(figures: Figures, data: Path, orders: int, still_open: int, *, only_
 def _replay(figures: Figures, data: Path, name: str) -> None:
     """Events a second of one core's time, decoding and folding the same frames in turn."""
     fold, decoding, folding, events = TradingFold(), 0.0, 0.0, 0
-    with no_collection(), JournalReader(data, "trading", 0) as reader:
+    with no_collection(), fold.entities.unnoted(), JournalReader(data, "trading", 0) as reader:
         some: list[Frame] = []
         end = reader.head().seq
         for frame in reader.frames():

@@ -196,11 +196,12 @@ class Follower:
 
     def _fold_some(self, name: str, fold: TradingFold | MarketFold) -> bool:
         events, head = 0, self.heads[name]
-        for frame in self._readers[name].frames(head.seq + 1):
-            events += apply_frame(fold, frame, frame.last_seq, str(self._data))
-            self.heads[name] = frame.head
-            if events >= self._checkpoint_events:
-                break
+        with fold.entities.unnoted():
+            for frame in self._readers[name].frames(head.seq + 1):
+                events += apply_frame(fold, frame, frame.last_seq, str(self._data))
+                self.heads[name] = frame.head
+                if events >= self._checkpoint_events:
+                    break
         return bool(events)
 
     @property
