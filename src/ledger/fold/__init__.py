@@ -18,6 +18,7 @@ from ledger.fold.closed import (
     version_of,
 )
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
+from ledger.fold.covered import Covered
 from ledger.fold.facts import Apply
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
@@ -52,6 +53,7 @@ __all__ = [
     "BookKey",
     "ClosedStates",
     "ControlFold",
+    "Covered",
     "MarketFold",
     "OrderKey",
     "Outcome",

@@ -279,7 +279,6 @@ class TradingFold:
             self.control.order_moved(None, state, seq)
 
     def order_came(self, key: OrderKey, event: OrderSubmitted, now: int) -> None:
-        """What is kept of an order's coming beside its state."""
         control = self.control
         if event.px is None and event.stop_px is None and event.twice_mark is not None:
             control.marked(key, event.twice_mark)
@@ -393,7 +392,7 @@ class TradingFold:
         self.move_position(seq, now, event)
 
     def holds(self, event: OrderFilled | FillBusted | FillCorrected, seq: int) -> bool:
-        """Whether the order of an execution is set aside: then it takes it at its release."""
+        """Whether the execution's order is set aside: it takes it at its release."""
         key = f"{event.symbol}/{event.order}"
         if not self.quarantine.get(("order", key)):
             return False
