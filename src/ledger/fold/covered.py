@@ -256,9 +256,6 @@ class Covered:
     def _filled(self, seq: int, now: int, event: OrderFilled) -> None:
         fold = self._fold
         fold.facts.advance(event)
-        if fold.fills.states:  # a bust or a correction that waited for it
-            for key in fills.event_keys(event):
-                fold.fills.states.pop(key, None)
         self._traded(seq, now, event)
         fold.move_position(seq, now, event)
 

@@ -122,6 +122,7 @@ class Follower:
     def _open(self) -> None:
         self.index = self._open_index()
         offset = self.index.offset()
+        origin = open_readonly(self._data).journal("trading", self._partition).origin
         found = restart(
             self._data,
             "trading",
@@ -130,7 +131,7 @@ class Follower:
             passivates=True,
             wal=False,
             # From there on by `step`, with checkpoints between: memory does not grow with what is to be followed.
-            to_seq=0 if offset is None else offset.seq,
+            to_seq=origin.seq if offset is None else offset.seq,
         )
         market = restart(self._data, "market", self._partition, wal=False)
         for note in (*found.notes, *market.notes):

@@ -31,8 +31,17 @@ from ledger.domain.events import (
 from ledger.domain.operator_events import EntityReleased
 from ledger.domain.order import is_open
 from ledger.domain.scope import Scope
+from ledger.engine.lineage import begin_lineage
 from ledger.fold import Covered, TradingFold, dump_fold
-from ledger.journal import FrameDraft, LmdbCommit, chain_frame, create_or_open, list_snapshots, pack_entry
+from ledger.journal import (
+    FrameDraft,
+    LmdbCommit,
+    chain_frame,
+    copy_journal,
+    create_or_open,
+    list_snapshots,
+    pack_entry,
+)
 
 DAY = "2025-11-20"
 RESTART = import_module("ledger.fold.restart")  # the package has a function of this name
@@ -136,8 +145,9 @@ def _limited(script: Script) -> None:
     script.fill("live", "x5", 30)
     script.limit()
     script.submit("after")
-    script.fill("live", "x6", 70)
     script.fill("after", "x7", 100)
+    script.cancel("live")
+    script.canceled("live")
 
 
 def _set_aside(script: Script) -> None:
@@ -152,7 +162,13 @@ def _set_aside(script: Script) -> None:
     script.fill("other", "x3", 100)
 
 
-STORIES = (_everyday, _limited, _set_aside)
+def _expired_last(script: Script) -> None:
+    """The venue's word of an order that is not built says how far the venue has come."""
+    script.submit("held")
+    script.expire("held", Origin.VENUE)
+
+
+STORIES = (_everyday, _limited, _set_aside, _expired_last)
 
 
 @pytest.mark.parametrize("a_frame", [1, 3, 1000])
@@ -178,6 +194,31 @@ def test_what_is_skipped_is_what_a_snapshot_would_leave_to_the_index(
     assert all(is_open(order) for order in fold.orders)
     assert _stores(fold) == as_snapshot
     assert fold.digest() == whole.digest()
+
+
+def test_what_a_base_holds_leaves_memory_too(tmp_path: Path) -> None:
+    """A base is whole: of its closed orders, fills and ids the index has the same, and what came after."""
+    script = Script()
+    _everyday(script)
+    _write(tmp_path / "first", script.events, 4)
+    base_at = len(script.events)
+    copy_journal(tmp_path / "first", tmp_path / "heir")
+    tmp_path /= "heir"
+    begin_lineage(tmp_path)
+    script.fill("open", "x8", 90)
+    script.fill("filled", "x9", 1)
+    script.bust("late", "x4", known=True)
+    _write(tmp_path, script.events[base_at:], 2)
+    follow(tmp_path)
+    for each in list_snapshots(tmp_path, "trading", 0):
+        each.path.unlink()
+    found = recovered(tmp_path)
+    fold = found.trading.fold
+    assert isinstance(fold, TradingFold)
+    assert found.trading.from_seq == base_at
+    assert (len(fold.orders), len(fold.outcomes), found.index is not None) == (0, 0, True)
+    assert [key[4] for key in fold.fills.states] == ["never"]
+    assert fold.digest() == replay(tmp_path, "trading", 0).fold.digest()
 
 
 def _stores(fold: TradingFold) -> dict[str, Any]:
