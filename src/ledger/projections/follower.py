@@ -111,6 +111,10 @@ class Follower:
         self.lineage = open_readonly(self._data).lineage
         self._lock = WriterLock(self._data / "index" / str(self._partition) / "follower.lock")
 
+    def release(self) -> None:
+        """Be no follower any more: of one that could not open."""
+        self._lock.release()
+
     def open(self) -> None:
         """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
         path = index_path(self._data, self._partition)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,109 +10,14 @@ import msgspec
 import pytest
 
 from followed import follow, following, recovered, replay
-from journals import START_NS
-from ledger.codec import encode_events
-from ledger.domain.control_events import RiskLimitSet
-from ledger.domain.enums import Liquidity, OrderType, Origin, Side, TimeInForce
-from ledger.domain.events import (
-    CancelRequested,
-    EngineStarted,
-    EntityQuarantined,
-    FillBusted,
-    InstrumentDefined,
-    OrderAccepted,
-    OrderCanceled,
-    OrderExpired,
-    OrderFilled,
-    OrderSubmitted,
-    StrategyDefined,
-)
-from ledger.domain.operator_events import EntityReleased
+from ledger.domain.enums import Origin
 from ledger.domain.order import is_open
-from ledger.domain.scope import Scope
 from ledger.engine.lineage import begin_lineage
 from ledger.fold import Covered, TradingFold, dump_fold
-from ledger.journal import (
-    FrameDraft,
-    LmdbCommit,
-    chain_frame,
-    copy_journal,
-    create_or_open,
-    list_snapshots,
-    pack_entry,
-)
+from ledger.journal import copy_journal, list_snapshots, pack_entry
+from told_journal import Script, write, write_closed
 
-DAY = "2025-11-20"
 RESTART = import_module("ledger.fold.restart")  # the package has a function of this name
-
-
-class Script:
-    """Events of one symbol, numbered as they come."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = [
-            EngineStarted(1, "test", {}),
-            InstrumentDefined("AAPL", "XNAS", 4, 0, 1, 1, 10**8, "USD", False, False, "24/7"),
-            StrategyDefined("S1", "ACC"),
-        ]
-
-    def _head(self, name: str) -> tuple[Any, ...]:
-        number = len(self.events) + 1
-        return ("AAPL", name, "S1", "XNAS", "gw", 1, number, START_NS, START_NS, "test")
-
-    def _command_id(self) -> bytes:
-        return (START_NS // 10**6).to_bytes(6, "big") + b"\x70\x00" + len(self.events).to_bytes(8, "big")
-
-    def submit(self, name: str, qty: int = 100) -> None:
-        terms = (Side.BUY, OrderType.LIMIT, qty, 100_000, None, TimeInForce.DAY)
-        ids = (self._command_id(), "test", START_NS)
-        self.events.append(OrderSubmitted(name, "S1", "ACC", "AAPL", "XNAS", *terms, *ids))
-
-    def accept(self, name: str) -> None:
-        self.events.append(OrderAccepted(*self._head(name), f"v-{name}"))
-
-    def fill(self, name: str, execution: str, qty: int = 100) -> None:
-        terms = (execution, DAY, qty, 100_000, 0, "", Liquidity.UNKNOWN, f"v-{name}")
-        self.events.append(OrderFilled(*self._head(name), 4, name, "ACC", Side.BUY, *terms))
-
-    def bust(self, name: str, execution: str, *, known: bool) -> None:
-        about = ("ACC", f"b-{execution}", execution, DAY, execution, False, known)
-        self.events.append(FillBusted(*self._head(name), *about, 100 if known else 0, 100_000, 0, ""))
-
-    def cancel(self, name: str) -> None:
-        where = ("AAPL", name, "S1", "XNAS", f"r-{name}", name)
-        self.events.append(CancelRequested(*where, self._command_id(), "test", START_NS))
-
-    def canceled(self, name: str) -> None:
-        self.events.append(OrderCanceled(*self._head(name), True, f"r-{name}"))
-
-    def expire(self, name: str, origin: Origin) -> None:
-        self.events.append(OrderExpired(*self._head(name), origin))
-
-    def limit(self) -> None:
-        self.events.append(RiskLimitSet(Scope.ALL, "", max_open_orders=100, command_id=self._command_id()))
-
-    def set_aside(self, name: str) -> None:
-        self.events.append(EntityQuarantined("order", f"AAPL/{name}", 1))
-
-    def release(self, name: str) -> None:
-        self.events.append(EntityReleased("order", f"AAPL/{name}", "test", 1, self._command_id()))
-
-
-def _write(directory: Path, events: Sequence[Any], a_frame: int) -> None:
-    """Append to the journal, so many events a frame."""
-    data = create_or_open(directory, partitions=1, command="test")
-    commit = LmdbCommit(data.journal("trading", 0))
-    head = commit.open()
-    for at in range(0, len(events), a_frame):
-        some = list(events[at : at + a_frame])
-        seq = head.seq + 1
-        draft = FrameDraft(1, seq, len(some), START_NS + seq, encode_events(some), 1, 0)
-        frame = chain_frame(head.chain_hash, draft)
-        commit.commit([frame])
-        head = frame.head
-    commit.close()
-    data.close({("trading", 0): head})
 
 
 def _everyday(script: Script) -> None:
@@ -180,7 +84,7 @@ def test_what_is_skipped_is_what_a_snapshot_would_leave_to_the_index(
     monkeypatch.setattr(RESTART, "COVERED_EVENTS", 4)  # so that orders outlive a batch
     script = Script()
     story(script)
-    _write(tmp_path, script.events, a_frame)
+    write(tmp_path, script.events, a_frame)
     follow(tmp_path)
     with following(tmp_path) as follower:  # from its snapshot
         as_snapshot = _stores(follower.trading)
@@ -200,7 +104,7 @@ def test_what_a_base_holds_leaves_memory_too(tmp_path: Path) -> None:
     """A base is whole: of its closed orders, fills and ids the index has the same, and what came after."""
     script = Script()
     _everyday(script)
-    _write(tmp_path / "first", script.events, 4)
+    write(tmp_path / "first", script.events, 4)
     base_at = len(script.events)
     copy_journal(tmp_path / "first", tmp_path / "heir")
     tmp_path /= "heir"
@@ -208,7 +112,7 @@ def test_what_a_base_holds_leaves_memory_too(tmp_path: Path) -> None:
     script.fill("open", "x8", 90)
     script.fill("filled", "x9", 1)
     script.bust("late", "x4", known=True)
-    _write(tmp_path, script.events[base_at:], 2)
+    write(tmp_path, script.events[base_at:], 2)
     follow(tmp_path)
     for each in list_snapshots(tmp_path, "trading", 0):
         each.path.unlink()
@@ -235,7 +139,7 @@ def test_an_index_that_has_more_than_the_journal_is_put_aside(tmp_path: Path) ->
     """It names a last event of an order that does not come: then all is folded without it, and it is said."""
     script = Script()
     _everyday(script)
-    _write(tmp_path, script.events, 4)
+    write(tmp_path, script.events, 4)
     follow(tmp_path)
     for each in list_snapshots(tmp_path, "trading", 0):
         each.path.unlink()
@@ -271,12 +175,7 @@ def test_the_memory_of_a_start_beside_the_index_holds_no_closed_order_at_any_tim
     monkeypatch.setattr(Covered, "apply", watched)
     for orders in (20, 200):
         directory = tmp_path / str(orders)
-        script = Script()
-        for number in range(orders):
-            script.submit(f"c{number}")
-            script.fill(f"c{number}", f"x{number}")
-        script.submit("open")
-        _write(directory, script.events, 4)
+        write_closed(directory, orders, 1)
         follow(directory)
         for each in list_snapshots(directory, "trading", 0):
             each.path.unlink()
