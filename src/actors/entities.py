@@ -7,7 +7,7 @@ between turns sees whole turns only. Nothing here awaits, logs, or knows what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, final
 
@@ -96,6 +96,18 @@ class Store(Generic[K, S]):
         the state would be lost.
         """
         return self.passivate_where(_always, (key,)) == 1
+
+    def passivate_all(self, keys: Collection[K]) -> None:
+        """Passivate these, whose states somebody has just seen stored: each is in memory, named once, and not dirty.
+
+        KeyError, AssertionError where that is not so; RuntimeError without a loader. A third of `passivate_where`.
+        """
+        if self._load is None:
+            raise RuntimeError(f"{self.kind}: without a loader a passivated state would be lost")
+        assert not self.dirty or self.dirty.isdisjoint(keys), f"{self.kind}: some changed meanwhile"
+        states = self.states
+        for key in keys:
+            del states[key]
 
     def passivate_where(self, predicate: Callable[[K, S], bool], among: Iterable[K] | None = None) -> int:
         """Passivate each entity that the predicate names, among these keys or all; how many left memory.
