@@ -32,6 +32,7 @@ from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected
 from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
 from ledger.keys import DialKeys, KeyPair, read_pair, server_lock
+from ledger.projections.index_first import index_first
 from ledger.projections.status import status_rows
 from ledger.stop_signals import remembered_stops
 from ledger.views import position_row
@@ -194,6 +195,9 @@ class Ledger:
         )
         reserve = self._reserve(directory)
         reserve.open()
+        if not index_first(self._settings, self._data, self._number, self._say, stopped_early):
+            self._say("stopped before the start: the next one goes on with the index from there")
+            return None
         engine = Engine(
             directory,
             self._number,

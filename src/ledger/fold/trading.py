@@ -274,24 +274,27 @@ class TradingFold:
         self.orders.put(key, state)
         self.order_of_number.put(state.terms.order_id, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
+        self.order_came(key, event, now)
+        if self.control.kept:
+            self.control.order_moved(None, state, seq)
+
+    def order_came(self, key: OrderKey, event: OrderSubmitted, now: int) -> None:
         control = self.control
         if event.px is None and event.stop_px is None and event.twice_mark is not None:
             control.marked(key, event.twice_mark)
-        if control.kept:
-            control.order_moved(None, state, seq)
         if control.duplicate_window_ns:
             control.submitted(key, event, now)
 
     def _requested(self, seq: int, now: int, event: CancelRequested | ReplaceRequested) -> None:
         key = (event.symbol, event.order)
-        self._move_order(key, event, seq, now)
+        self.move_order(key, event, seq, now)
         self.order_of_id.put((event.symbol, event.client_order_id), key)
         if type(event) is CancelRequested and event.mass_seq:
             self.control.mass_asked(event.mass_seq)
         else:
             self.outcomes.put(event.command_id, Outcome(seq, event))
 
-    def _move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
+    def move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
         before = self.orders.get(key)
         assert before is not None, f"{event} of an order that there is not"
         after = ORDER_STEPS[type(event)](before, event, seq, now)
@@ -302,7 +305,7 @@ class TradingFold:
     def _order_reported(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         if event.order:
-            self._move_order((event.symbol, event.order), event, seq, now)
+            self.move_order((event.symbol, event.order), event, seq, now)
 
     def _order_expired(self, seq: int, now: int, event: OrderExpired) -> None:
         if event.origin is Origin.LOCAL:  # no sender said so: nobody's number is taken
@@ -324,7 +327,7 @@ class TradingFold:
         self.facts.advance(event)
         key = (event.symbol, event.order)
         if event.order:
-            self._move_order(key, event, seq, now)
+            self.move_order(key, event, seq, now)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
 
@@ -357,11 +360,9 @@ class TradingFold:
         self.fills.put(key, fills.filled(event, seq, now, self.partition))
         if self.fills_by_position.is_asked:
             self.fills_by_position.filled((event.strategy_id, symbol), key)
-        if event.order and self.quarantine.states and self._held("order", f"{symbol}/{event.order}"):
-            self.operations.hold(f"{symbol}/{event.order}", seq, event)
-        elif event.order:
+        if event.order and not (self.quarantine.states and self.holds(event, seq)):
             order = (symbol, event.order)
-            self._move_order(order, event, seq, now)
+            self.move_order(order, event, seq, now)
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
         self.move_position(seq, now, event)
@@ -380,10 +381,8 @@ class TradingFold:
         self.facts.advance(event)
         for key in fills.event_keys(event):
             self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
-        if event.order and self._held("order", f"{event.symbol}/{event.order}"):
-            self.operations.hold(f"{event.symbol}/{event.order}", seq, event)
-        elif event.order:
-            self._move_order((event.symbol, event.order), event, seq, now)
+        if event.order and not self.holds(event, seq):
+            self.move_order((event.symbol, event.order), event, seq, now)
 
     def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
         for change in self.operations.adjusted(seq, now, event):
@@ -392,5 +391,10 @@ class TradingFold:
     def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
         self.move_position(seq, now, event)
 
-    def _held(self, kind: str, key: str) -> bool:
-        return bool(self.quarantine.get((kind, key)))
+    def holds(self, event: OrderFilled | FillBusted | FillCorrected, seq: int) -> bool:
+        """Whether the execution's order is set aside: it takes it at its release."""
+        key = f"{event.symbol}/{event.order}"
+        if not self.quarantine.get(("order", key)):
+            return False
+        self.operations.hold(key, seq, event)
+        return True

@@ -390,3 +390,6 @@ class Recovery(msgspec.Struct, frozen=True):
     snapshots_kept: Annotated[
         int, acts("Newest snapshots kept of each journal.", "files", least=1, most=100)
     ] = 3
+    in_memory_events_max: Annotated[
+        int, acts("Behind more events without index a start builds it first; 0: never.", "events", least=0)
+    ] = 2_000_000
