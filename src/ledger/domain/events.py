@@ -31,7 +31,7 @@ from ledger.domain.enums import (
 )
 from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
 from ledger.domain.partition_events import ControlTaken
-from ledger.domain.request_events import SnapshotRequested
+from ledger.domain.request_events import OrderStatusRequested, SnapshotRequested
 from ledger.domain.units import (
     CommandId,
     Decimal8,
@@ -468,6 +468,11 @@ class OrderAdopted(OrderReported, frozen=True, tag=60):
     venue_order_id: str = ""
 
 
+@final
+class OrderStatusAnswered(OrderReported, frozen=True, tag=63):
+    """The venue was asked about the order and shows it as we have it: nothing is outstanding any more."""
+
+
 # ---- position --------------------------------------------------------------------------------------------------
 
 
@@ -615,6 +620,8 @@ OrderEvent = (
     | OrderTriggered
     | OrderAdopted
     | OrderUnconfirmed
+    | OrderStatusRequested
+    | OrderStatusAnswered
 )
 PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = (

@@ -17,6 +17,7 @@ from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.enums import Closed, Origin, Phase, SessionEnd, TimeInForce, TimerKind
 from ledger.domain.events import Event, OrderExpired
 from ledger.domain.operator_events import OrderUnconfirmed, SessionClosed, TimerFired
+from ledger.domain.order_inquiry import ask
 from ledger.domain.order_state import OrderState, is_open, leaves, phase
 from ledger.domain.outcome import anomaly
 from ledger.domain.scope import Scope
@@ -88,11 +89,11 @@ def decide_order(state: OrderState, kind: TimerKind, due_ns: int, context: Conte
         note = anomaly(context, Anomaly.TIF_LOCAL_EXPIRY, what, order_id=order_id, symbol=symbol, beside=1)
         return [fired, expired, note]
     if kind is TimerKind.IOC:
-        what = f"{state.time_in_force.name} order {name} has no outcome: ask the venue for its status"
-        return [
-            fired,
-            anomaly(context, Anomaly.IOC_STUCK, what, order_id=order_id, symbol=symbol, beside=0),
-        ]
+        what = f"{state.time_in_force.name} order {name} has no outcome: the venue is asked for its status"
+        note = anomaly(context, Anomaly.IOC_STUCK, what, order_id=order_id, symbol=symbol, beside=0)
+        events: list[Event] = [fired, note]
+        ask(state, events, context)
+        return events
     what = f"GTC order {name} is older than order.gtc_max_days; it stays as it is"
     return [fired, anomaly(context, Anomaly.GTC_OLD, what, order_id=order_id, symbol=symbol, beside=0)]
 

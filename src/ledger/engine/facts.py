@@ -39,6 +39,7 @@ from ledger.domain.order_executions import decide_fill
 from ledger.domain.order_filled import filled_event
 from ledger.domain.order_reports import decide_report
 from ledger.domain.outcome import Unfit
+from ledger.domain.request_events import OrderStatusRequested
 from ledger.domain.source import SourceNumber
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.restating import with_positions
@@ -58,6 +59,8 @@ _RAW_MAX: Final = 65536
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
 LEVELS_MAX: Final = FACT_BYTES_MAX // LEVEL_BYTES
+_NUMBERLESS: Final = (AnomalyRecorded, OrderStatusRequested)
+"""Events without the number of the fact that made them."""
 _WITH_LEVELS: Final = (BookDelta, BookSnapshot)
 
 
@@ -358,7 +361,7 @@ def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRe
 
 def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
     """The fact's events and those of its number; where it made anomalies only, they carry the number."""
-    if events and type(events[0]) is AnomalyRecorded and all(type(it) is AnomalyRecorded for it in events):
+    if events and type(events[0]) is AnomalyRecorded and all(type(it) in _NUMBERLESS for it in events):
         first = replace(
             events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
         )

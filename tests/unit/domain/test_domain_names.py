@@ -35,6 +35,8 @@ ALSO = {
     "MarketQuoted",
     "ControlTaken",
     "SnapshotRequested",
+    "OrderStatusRequested",
+    "OrderStatusAnswered",
 }
 """Events beyond the specification's list, each with its reason in its docstring."""
 
