@@ -33,6 +33,14 @@ def test_what_an_entity_set_aside_belongs_to_says_where_its_release_goes() -> No
     assert list(partitions_for("ReleaseEntity", None, N, key=("control", "kill"))) == [0]
 
 
+def test_a_case_and_a_resumption_go_where_they_say() -> None:
+    for name in ("CloseCase", "ResumePartition"):
+        assert list(partitions_for(name, None, N)) == [0]
+        assert list(partitions_for(name, None, N, partition=2)) == [2]
+        assert list(partitions_for(name, None, N, partition=9)) == [2], "which says that it is not the one"
+        assert list(partitions_for(name, None, N, partition=-1)) == [0]
+
+
 def test_partition_0_decides_what_names_no_symbol_and_what_defines_one() -> None:
     assert all(map(decided_by_zero, (DefineInstrument, DefineStrategy, SetRiskLimit, RollTradingDay)))
     others = (SubmitOrder, CancelOrder, MassCancel, EngageKillSwitch, SetSettlementPrice)
