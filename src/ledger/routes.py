@@ -66,7 +66,7 @@ def partitions_for(
     key: tuple[str, str] = ("", ""),
     partition: int = 0,
 ) -> range:
-    """The partitions that a command or fact of this type is sent to; `key`: (kind, key) of a ReleaseEntity; `partition`
+    """The partitions that a command or fact of this type is sent to, partition 0 where it names no symbol; `key`: (kind, key) of a ReleaseEntity; `partition`
     as the message names it. One that the ledger does not have is answered by the last that it has."""
     if partitions == 1:
         return range(1)
@@ -79,7 +79,7 @@ def partitions_for(
         symbol = symbol_of_entity(*key) or None
     elif name == "DefineInstrument":
         symbol = None
-    number = _home_of(symbol, partitions) if symbol is not None else 0
+    number = _home_of(symbol, partitions) if symbol else 0
     return range(number, number + 1)
 
 

@@ -136,7 +136,8 @@ class Numbering:
             if not fields.get("command_id"):
                 fields["command_id"] = self._new_id()
         elif "source_seq" not in fields:
-            line = (door, partition_of(str(fields.get("symbol", "")), self.partitions))
+            symbol = str(fields.get("symbol") or "")
+            line = (door, partition_of(symbol, self.partitions) if symbol else 0)
             self._last[line] = self._last.get(line, 0) + 1
             fields.setdefault("source", self.source)
             fields.setdefault("source_epoch", self.epoch)

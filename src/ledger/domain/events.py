@@ -30,7 +30,7 @@ from ledger.domain.enums import (
     TradingPhase,
 )
 from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
-from ledger.domain.partition_events import ControlTaken
+from ledger.domain.partition_events import ControlTaken, FactAssigned
 from ledger.domain.request_events import OrderStatusRequested, SnapshotRequested
 from ledger.domain.units import (
     CommandId,
@@ -633,7 +633,7 @@ BookEvent = (
     | BookOrderApplied
     | SnapshotRequested
 )
-Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken
+Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken | FactAssigned
 EVENTS: Final = (
     *ControlEvent.__args__,
     *OrderEvent.__args__,
@@ -641,5 +641,6 @@ EVENTS: Final = (
     *(kind for kind in BookEvent.__args__ if kind is not SnapshotRequested),
     ControlTaken,
     SnapshotRequested,
+    FactAssigned,
 )
 """Every event there is, in tag order."""

@@ -45,7 +45,7 @@ from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.restating import with_positions
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
-from ledger.engine.unnamed import symbol_of_order
+from ledger.engine.unnamed import LOOKED_FOR, Unnamed, symbol_of_order
 from ledger.fold import OrderKey, instrument_terms
 from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
@@ -73,6 +73,7 @@ class FactTurns:
         self.reports = Sequencer(partition.trading.facts.sources)
         self.markets = Sequencer(partition.market.facts.sources)
         self.resumption = Resumption(partition)
+        self.unnamed = Unnamed(partition)
         self.market_needs = 0
         """Trading seq of the newest definition that the market journal copied: durable before the copy is."""
         self._copied: dict[str, int] = {}
@@ -106,7 +107,7 @@ class FactTurns:
         partition.commit_trading(events)
         first = events[0]
         if type(first) is FactSuspended:
-            self._queue_behind(journal, events)
+            self.queue_behind(journal, events)
         # A hole that is only in doubt is noted beside a fact that says nothing new.
         is_known = type(first) is SourceGapOpened and all([type(it) is SourceGapOpened for it in events])
         return FactCommitted(
@@ -134,10 +135,14 @@ class FactTurns:
         if events:
             self._partition.commit_trading(events)
 
-    def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
+    def queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
+        """What a suspended fact waits for, once its events are in the open frame."""
         first = events[0]
+        seq = journal.next_seq - len(events)
         if first.reason == BEHIND:
-            self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
+            self.resumption.suspended(journal.name, seq, first)
+        elif first.reason == LOOKED_FOR:
+            self.unnamed.suspended(seq, first)
 
     def decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
         """What a report becomes; its number is not judged. `again`: it was suspended and has its turn now."""
@@ -175,6 +180,8 @@ class FactTurns:
 
     def _decide_unnamed(self, fact: Any, *, again: bool) -> list[Any]:
         """A report without a symbol, as a FIX cancel reject is: of the one order that it can mean."""
+        if self._partition.routing is not None:
+            return self._suspend(fact, LOOKED_FOR, encode_message(fact))
         symbol, why = symbol_of_order(self._partition.trading, fact)
         if not symbol:
             return self._suspend(fact, why, encode_message(fact))
@@ -253,7 +260,7 @@ class FactTurns:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
         if type(events[0]) is FactSuspended:
-            self._queue_behind(journal, events)
+            self.queue_behind(journal, events)
         return FactCommitted(
             fact.source, fact.source_epoch, fact.source_seq, "market", context.partition, journal.next_seq - 1
         )
@@ -299,7 +306,7 @@ class FactTurns:
         """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
         text = message.text
         if not text.symbol and message.kind not in MARKET_DATA:
-            return self._keep(message, symbol_of_order(self._partition.trading, text)[1])
+            return self._keep(message, self.unnamed.reason(text))
         return self._keep(message, not_defined(text.symbol))
 
     def _keep(self, message: TextMessage, reason: str) -> Any:
@@ -322,6 +329,7 @@ class FactTurns:
             partition.commit_market(events)
         else:
             partition.commit_trading(events)
+            self.queue_behind(journal, events)
         return partition.fact_committed(text, journal, repeated=False)
 
     def _suspend(self, fact: Any, reason: str, raw: bytes) -> list[Any]:
@@ -336,10 +344,18 @@ class FactTurns:
             context.received_at_ns,
             context.actor,
         )
-        if reason == BEHIND:
+        if reason in (BEHIND, LOOKED_FOR):
             return [suspended]  # nothing is wrong with it: its turn comes
-        what = f"{type(fact).__name__.removesuffix('Text')} {fact.source} {fact.source_epoch}:{fact.source_seq}: {reason}"
-        return [suspended, _anomaly(Anomaly.FACT_SUSPENDED, fact.symbol, context.next_seq, what)]
+        name = type(fact).__name__.removesuffix("Text")
+        return [suspended, _case_of(suspended, name, context.next_seq)]
+
+    def suspended_again(self, event: Any, symbol: str, source: str, reason: str) -> list[Any]:
+        """What was kept once is kept again, for another reason; a case unless its turn comes. `context.next_seq` is set."""
+        number = (source, event.source_epoch, event.source_seq)
+        kept = FactSuspended(*number, symbol, reason, event.raw, event.received_at_ns, event.actor)
+        if reason == BEHIND:
+            return [kept]
+        return [kept, _case_of(kept, "report", self._partition.context.next_seq)]
 
     def decide_again(self, fact: Any, ref_seq: int) -> None:
         """A suspended fact whose symbol is defined gets its turn; what it becomes follows its FactResumed."""
@@ -353,6 +369,12 @@ class FactTurns:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1
             partition.commit_trading([resumed, *self.decide_report(fact, again=True)])
+
+
+def _case_of(suspended: FactSuspended, name: str, seq: int) -> AnomalyRecorded:
+    number = f"{suspended.source} {suspended.source_epoch}:{suspended.source_seq}"
+    what = f"{name} {number}: {suspended.reason}"
+    return _anomaly(Anomaly.FACT_SUSPENDED, suspended.symbol, seq, what)
 
 
 def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:

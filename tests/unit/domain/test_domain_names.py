@@ -37,6 +37,7 @@ ALSO = {
     "SnapshotRequested",
     "OrderStatusRequested",
     "OrderStatusAnswered",
+    "FactAssigned",
 }
 """Events beyond the specification's list, each with its reason in its docstring."""
 

@@ -20,6 +20,11 @@ def test_orders_go_to_the_partition_of_their_symbol_and_definitions_to_partition
     assert list(partitions_for("DefineStrategy", None, N)) == [0]
 
 
+def test_a_report_that_names_no_symbol_goes_to_partition_0() -> None:
+    several = next(count for count in range(2, 20) if partition_of("", count))
+    assert list(partitions_for("ReportCancelRejected", "", several)) == [0]
+
+
 def test_a_kill_switch_and_a_mass_cancel_go_to_every_partition() -> None:
     assert list(partitions_for("EngageKillSwitch", None, N)) == [0, 1, 2]
     assert list(partitions_for("MassCancel", None, N)) == [0, 1, 2]
