@@ -125,9 +125,13 @@ class AnomalyRecorded(Struct, frozen=True, array_like=True, gc=False, tag=6):
     """The event beside which it was recorded; 0 if the fact itself made none."""
     detail: str = ""
     source: str = ""
-    """This and what follows: the number of the fact that made this event only, so that it is known as taken."""
+    """This and what follows: of the fact that made this event only: its number, so that it is known as taken, and when
+    and through whom it came."""
     source_epoch: int = 0
     source_seq: int = 0
+    event_time_ns: Ns = 0
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final

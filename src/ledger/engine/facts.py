@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
 from ledger.domain import order
-from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.anomalies import Anomaly
 from ledger.domain.book_decide import BOOK_DECIDERS
 from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     BookDelta,
     BookSnapshot,
     ReportFill,
+    ReportPosition,
     ReportTradeCancel,
     ReportTradeCorrect,
 )
@@ -39,8 +40,9 @@ from ledger.domain.order_executions import decide_fill
 from ledger.domain.order_filled import filled_event
 from ledger.domain.order_reports import decide_report
 from ledger.domain.outcome import Unfit
-from ledger.domain.request_events import OrderStatusRequested
 from ledger.domain.source import SourceNumber
+from ledger.engine.account_positions import decide_account_position
+from ledger.engine.fact_records import case_of, recorded, with_number
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.restating import with_positions
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
@@ -59,8 +61,6 @@ _RAW_MAX: Final = 65536
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
 LEVELS_MAX: Final = FACT_BYTES_MAX // LEVEL_BYTES
-_NUMBERLESS: Final = (AnomalyRecorded, OrderStatusRequested)
-"""Events without the number of the fact that made them."""
 _WITH_LEVELS: Final = (BookDelta, BookSnapshot)
 
 
@@ -101,7 +101,7 @@ class FactTurns:
         else:
             events = self.decide_report(fact)
         if numbered or (events and type(events[0]) is AnomalyRecorded):
-            events = _numbered(fact, events, numbered)
+            events = with_number(fact, events, numbered, context)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
@@ -127,7 +127,7 @@ class FactTurns:
             return []  # the same fill again, or one that was judged before
         what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
         seq = self._partition.context.next_seq
-        return [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
+        return [*events, recorded(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
 
     def number(self, number: SourceNumber) -> None:
         """The turn of a number without a fact: a hole before it is journaled."""
@@ -150,10 +150,8 @@ class FactTurns:
         fold, context = partition.trading, partition.context
         symbol = fact.symbol
         instrument = context.instrument = fold.instruments.get(symbol)
-        if instrument is None:
-            if not symbol:
-                return self._decide_unnamed(fact, again=again)
-            return self._suspend(fact, not_defined(symbol), encode_message(fact))
+        if instrument is None or type(fact) is ReportPosition:
+            return self._decide_orderless(fact, instrument, again=again)
         if not again and symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
         key = (symbol, fact.client_order_id)
@@ -178,8 +176,13 @@ class FactTurns:
             return events
         return with_positions(partition, events)
 
-    def _decide_unnamed(self, fact: Any, *, again: bool) -> list[Any]:
-        """A report without a symbol, as a FIX cancel reject is: of the one order that it can mean."""
+    def _decide_orderless(self, fact: Any, instrument: Instrument | None, *, again: bool) -> list[Any]:
+        """A report about a position; one of an unknown symbol; one without a symbol, as a FIX cancel reject is: of the one
+        order that it can mean."""
+        if instrument is not None:
+            return decide_account_position(self._partition, fact)
+        if fact.symbol or type(fact) is ReportPosition:
+            return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
         if self._partition.routing is not None:
             return self._suspend(fact, LOOKED_FOR, encode_message(fact))
         symbol, why = symbol_of_order(self._partition.trading, fact)
@@ -255,7 +258,7 @@ class FactTurns:
         else:
             events = self._decide_market(fact, instrument)
         if numbered or (events and type(events[0]) is AnomalyRecorded):
-            events = _numbered(fact, events, numbered)
+            events = with_number(fact, events, numbered, context)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
@@ -347,7 +350,7 @@ class FactTurns:
         if reason in (BEHIND, LOOKED_FOR):
             return [suspended]  # nothing is wrong with it: its turn comes
         name = type(fact).__name__.removesuffix("Text")
-        return [suspended, _case_of(suspended, name, context.next_seq)]
+        return [suspended, case_of(suspended, name, context.next_seq)]
 
     def suspended_again(self, event: Any, symbol: str, source: str, reason: str) -> list[Any]:
         """What was kept once is kept again, for another reason; a case unless its turn comes. `context.next_seq` is set."""
@@ -355,7 +358,7 @@ class FactTurns:
         kept = FactSuspended(*number, symbol, reason, event.raw, event.received_at_ns, event.actor)
         if reason == BEHIND:
             return [kept]
-        return [kept, _case_of(kept, "report", self._partition.context.next_seq)]
+        return [kept, case_of(kept, "report", self._partition.context.next_seq)]
 
     def decide_again(self, fact: Any, ref_seq: int) -> None:
         """A suspended fact whose symbol is defined gets its turn; what it becomes follows its FactResumed."""
@@ -369,23 +372,3 @@ class FactTurns:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1
             partition.commit_trading([resumed, *self.decide_report(fact, again=True)])
-
-
-def _case_of(suspended: FactSuspended, name: str, seq: int) -> AnomalyRecorded:
-    number = f"{suspended.source} {suspended.source_epoch}:{suspended.source_seq}"
-    what = f"{name} {number}: {suspended.reason}"
-    return _anomaly(Anomaly.FACT_SUSPENDED, suspended.symbol, seq, what)
-
-
-def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:
-    return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
-
-
-def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
-    """The fact's events and those of its number; where it made anomalies only, they carry the number."""
-    if events and type(events[0]) is AnomalyRecorded and all(type(it) in _NUMBERLESS for it in events):
-        first = replace(
-            events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
-        )
-        events = [first, *events[1:]]
-    return [*events, *numbered] if numbered else events

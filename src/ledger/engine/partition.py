@@ -28,7 +28,7 @@ from ledger.domain.events import (
     InstrumentDefined,
     OrderSubmitted,
 )
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.domain.source import SourceNumber
 from ledger.domain.timers import TimeRules
@@ -145,10 +145,10 @@ class Partition:
             SourceNumber: self.facts.number,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
-        table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
+        table.update(dict.fromkeys(REPORTS, self.facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
         if self.routing is not None:
-            taken = (TextMessage, *COMMANDS, *ORDER_REPORTS, *MARKET_DATA)
+            taken = (TextMessage, *COMMANDS, *REPORTS, *MARKET_DATA)
             table.update({kind: self._routed(table[kind], self.routing) for kind in taken})
             table[ControlSeen] = ControlCopies(self).turn
             table[FactFound] = self.facts.unnamed.found

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import actors
 from ledger.domain.events import FactResumed, FactSuspended
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact
+from ledger.domain.facts import MARKET_DATA, REPORTS, Fact
 from ledger.engine.fault import fault_events
 from ledger.wire import Misfit, read, text_type
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
 _packed: Final = msgspec.msgpack.Decoder(Fact)
-_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
+_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*REPORTS, *MARKET_DATA)}
 _TRADING: Final = "trading"
 _MARKET: Final = "market"
 SET_ASIDE: Final = "is set aside after a fault"

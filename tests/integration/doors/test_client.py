@@ -109,18 +109,6 @@ def test_a_directory_without_a_ledger_is_not_reachable(tmp_path: Path) -> None:
         connect(tmp_path)
 
 
-async def test_both_clients_close_a_case_at_its_place() -> None:
-    ledger = engine()
-    async with open_doors(ledger) as doors, open_client(doors.commands) as client:
-        await client.close_case("market/0:17", "known outage")
-        with pytest.raises(ValueError, match="case 17"):
-            await client.close_case("case 17", "no place")
-    with doors_in_a_thread(ledger) as doors, connect(doors.commands) as blocking:
-        blocking.close_case("trading/0:9", "agreed")
-    told = [(it.journal, it.partition, it.seq, it.reason) for it in ledger.applied]
-    assert told == [("market", 0, 17, "known outage"), ("trading", 0, 9, "agreed")]
-
-
 async def test_a_trio_client_raises_the_same_errors_unwrapped(tmp_path: Path) -> None:
     with pytest.raises(NotReachable, match="ledger serve --data"):
         async with open_client(tmp_path):
