@@ -42,6 +42,8 @@ class TimeRules(Struct, frozen=True, gc=False):
     session_ttl_ns: int = 28_800 * _S
     session_absolute: bool = False
     session_timeout_ns: int = 30 * _S
+    session_warning_ns: int = 300 * _S
+    """How long before the end of an absolute session it is warned of; 0: never."""
     cancel_on_disconnect: bool = False
     """Whether a lost session's open orders are cancelled."""
 
@@ -103,19 +105,42 @@ def is_awaited(state: OrderState) -> bool:
     return is_open(state) and phase(state) in (Phase.PEND, Phase.LIVE)
 
 
-def session_due(state: Session, seen_ns: int, rules: TimeRules) -> tuple[TimerKind, int] | None:
-    """The next due time of a session last heard of at `seen_ns`; None once it has ended."""
+def session_warning_ns(state: Session, rules: TimeRules) -> int | None:
+    """When the end of the session is to be warned of; None where it can be renewed, or is over before."""
+    if not rules.session_absolute or not 0 < rules.session_warning_ns < rules.session_ttl_ns:
+        return None
+    return state.opened_ns + rules.session_ttl_ns - rules.session_warning_ns
+
+
+def session_due(
+    state: Session, seen_ns: int, rules: TimeRules, *, warned: bool = False
+) -> tuple[TimerKind, int] | None:
+    """The next due time of a session last heard of at `seen_ns`, of whose end it was `warned`; None once it has ended."""
     if state.end is not None:
         return None
+    warning = None if warned else session_warning_ns(state, rules)
     lost = seen_ns + rules.session_timeout_ns
     expires = (state.opened_ns if rules.session_absolute else seen_ns) + rules.session_ttl_ns
+    if warning is not None and warning < min(lost, expires):
+        return TimerKind.SESSION_ENDS, warning
     if expires <= lost:
         return TimerKind.SESSION_EXPIRED, expires
     return TimerKind.SESSION_LOST, lost
 
 
-def decide_session(state: Session, kind: TimerKind, due_ns: int, rules: TimeRules) -> list[Event]:
+def decide_session(
+    state: Session, kind: TimerKind, due_ns: int, rules: TimeRules, context: Context
+) -> list[Event]:
     """What a due timer makes of a session; a MassCancelRequested, if its orders are to be cancelled, stands last."""
+    if kind is TimerKind.SESSION_ENDS:
+        what = (
+            f"session {state.session_id} of {state.user_id} ends {rules.session_warning_ns // _S} s from now, however"
+            " busy it is: open another; its orders stay"
+        )
+        return [
+            TimerFired(kind, state.session_id, due_ns),
+            anomaly(context, Anomaly.SESSION_ENDS, what, beside=0),
+        ]
     how = SessionEnd.LOST if kind is TimerKind.SESSION_LOST else SessionEnd.EXPIRED
     why = (
         "neither message nor heartbeat for session.timeout_ms"
