@@ -317,7 +317,18 @@ class Ledger:
         engine.neighbours = functools.partial(
             _neighbours, self._data, self._number, engine.directory.partitions
         )
+        keys = None if self._pair is None else DialKeys(self._pair, self._pair.public)
         if self._number == 0:
+            finding = egress.Finding(
+                self._data,
+                self._context,
+                engine.directory.partitions,
+                engine.partition.facts.unnamed.asked,
+                lambda ids: engine.partition.views.rows("orders_meant", dict(ids)),
+                engine.found_orders,
+                keys=keys,
+            )
+            nursery.start_soon(finding.run)
             return
         following = engine.following()
         await nursery.start(following.run)
@@ -330,7 +341,7 @@ class Ledger:
             following.confirmed,
             engine.partition.operator.take_spoken,
             session_timeout_s=self._settings.session.timeout_ms / 1000,
-            keys=None if self._pair is None else DialKeys(self._pair, self._pair.public),
+            keys=keys,
         )
         nursery.start_soon(passing.run)
 

@@ -37,6 +37,7 @@ from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_a
 from ledger.engine.space import open_commit, watch_space
 from ledger.engine.start_report import Found, last_run, sentences
 from ledger.engine.timers import CHUNK, TimerDue, Timers
+from ledger.engine.unnamed import FactFound
 from ledger.engine.watched_clock import WatchedClock
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold import MarketFold, Restarted, TradingFold
@@ -277,6 +278,13 @@ class Engine:
                 not_taken(late)
 
         self.submit_nowait("commands", firings, actor=ENGINE, received_at_ns=self._clock(), reply=replied)
+
+    def found_orders(self, seq: int, symbols: tuple[str, ...]) -> None:
+        """Every partition has said whose orders the report kept at `seq` can mean; what finds no room is found again."""
+        message = FactFound(seq, symbols)
+        self.submit_nowait(
+            "reports", [message], actor=ENGINE, received_at_ns=self._clock(), reply=lambda _answers: None
+        )
 
     def _clock_stepped(self, step_ns: int, now_ns: int) -> None:
         """The turn that read the clock sees it already; it is journaled by a turn of its own."""

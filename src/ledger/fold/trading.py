@@ -35,6 +35,7 @@ from ledger.domain.events import (
     OrderReplaced,
     OrderRestated,
     OrderResumed,
+    OrderStatusAnswered,
     OrderSubmitted,
     OrderSuspended,
     OrderTriggered,
@@ -57,6 +58,7 @@ from ledger.domain.order_birth import submitted
 from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.domain.partition_events import ControlTaken
 from ledger.domain.position import PositionState
+from ledger.domain.request_events import OrderStatusRequested
 from ledger.fold.by_position import FillsByPosition, PositionKey
 from ledger.fold.control import ControlFold
 from ledger.fold.digest import Digest
@@ -186,6 +188,8 @@ class TradingFold:
             PositionAdjusted: self._answering(self._position_adjusted),
             PositionTransferred: self._answering(self._position_adjusted),
             OrderUnconfirmed: self._order_concluded,
+            OrderStatusRequested: self._order_concluded,
+            OrderStatusAnswered: reported,
             EngineStarted: self._engine_started,
             InstrumentDefined: self._instrument_defined,
             StrategyDefined: self._strategy_defined,
@@ -313,7 +317,7 @@ class TradingFold:
         else:
             self._order_reported(seq, now, event)
 
-    def _order_concluded(self, seq: int, now: int, event: OrderExpired | OrderUnconfirmed) -> None:
+    def _order_concluded(self, seq: int, now: int, event: Any) -> None:
         key = (event.symbol, event.order)
         self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
 

@@ -319,6 +319,15 @@ class Session(msgspec.Struct, frozen=True):
             outcome=True,
         ),
     ] = "sliding"
+    warn_before_s: Annotated[
+        int,
+        acts(
+            "So long before it ends an absolute session is warned of (SESSION_ENDS); 0: never. A cancel is never refused.",
+            "s",
+            least=0,
+            outcome=True,
+        ),
+    ] = 300
     timeout_ms: Annotated[
         int,
         acts(
