@@ -9,6 +9,7 @@ from ledger.journal.begun import JOURNALS, PARENTS
 from ledger.journal.commit import Commit
 from ledger.journal.copying import CopyMark, copy_journal, read_mark
 from ledger.journal.cutting import begin_lineage, drop_segments, droppable, finish_lineage
+from ledger.journal.damaged_caches import damaged_caches
 from ledger.journal.directory import DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.findings import Problem, Report, VerifiedHead
@@ -117,6 +118,7 @@ __all__ = [
     "copy_journal",
     "create_or_open",
     "damage_of",
+    "damaged_caches",
     "decode_frame",
     "drop_segments",
     "drop_snapshots",

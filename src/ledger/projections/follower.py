@@ -156,6 +156,9 @@ class Follower:
         with JournalReader(self._data, "trading", self._partition, wal=False) as reader:
             end = reader.settled()
             file, _, why = open_index(self._data, self._partition, reader, end, writable=True)
+            if file is not None and (why := file.damage()):
+                file.close()
+                file = None
             if file is None:
                 self._say(f"follower: the index is built again: {why}")
                 remove_index(self._data, self._partition)

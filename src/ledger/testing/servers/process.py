@@ -19,6 +19,8 @@ from ledger.errors import Unavailable
 
 START_S: Final = 180.0
 STOP_S: Final = 15.0
+FETCH_S: Final = 240.0
+FETCHES: Final = 2
 
 
 class Missing(Unavailable):
@@ -245,17 +247,22 @@ def fetched_by_maven(
     folder.mkdir(parents=True)
     for file, text in files.items():
         (folder / file).write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [maven, "-q", "-B", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        cwd=folder,
-    )
-    if done.returncode == 0 and not kept.exists():
+    done = any(_ends_well([maven, "-q", "-B", *arguments], folder) for _ in range(FETCHES))
+    if done and not kept.exists():
         (folder / name).replace(kept)
     shutil.rmtree(folder, ignore_errors=True)
     return kept if kept.exists() else None
+
+
+def _ends_well(command: Sequence[str], folder: Path) -> bool:
+    """Whether it ended with 0, and in time: Maven waits half an hour for a repository that has fallen silent."""
+    quiet = subprocess.DEVNULL
+    with suppress(subprocess.TimeoutExpired):
+        ended = subprocess.run(
+            command, cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet, timeout=FETCH_S, check=False
+        )
+        return ended.returncode == 0
+    return False
 
 
 def install(packages: Sequence[str]) -> bool:
