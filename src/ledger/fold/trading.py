@@ -356,7 +356,8 @@ class TradingFold:
         self.facts.advance(event)
         symbol = event.symbol
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
-        self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
+        if self.closed is not None:
+            self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
         self.fills.put(key, fills.filled(event, seq, now, self.partition))
         if self.fills_by_position.is_asked:
             self.fills_by_position.filled((event.strategy_id, symbol), key)
