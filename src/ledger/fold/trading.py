@@ -314,8 +314,7 @@ class TradingFold:
             self._order_reported(seq, now, event)
 
     def _order_concluded(self, seq: int, now: int, event: OrderExpired | OrderUnconfirmed) -> None:
-        key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+        self.move_order((event.symbol, event.order), event, seq, now)
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
