@@ -30,6 +30,7 @@ from ledger.domain.events import (
     OrderReplaced,
     OrderRestated,
     OrderResumed,
+    OrderStatusAnswered,
     OrderSubmitted,
     OrderSuspended,
     OrderTriggered,
@@ -40,11 +41,12 @@ from ledger.domain.events import (
 from ledger.domain.operator_events import EntityReleased, OrderUnconfirmed
 from ledger.domain.order import evolve
 from ledger.domain.order_state import OrderState, is_open
+from ledger.domain.request_events import OrderStatusRequested
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold.closed import ClosedStates, is_closed, key_bytes
 from ledger.fold.facts import Apply
 from ledger.fold.trading import OrderKey, TradingFold
-from ledger.journal import Frame, unpack_entry
+from ledger.journal import Frame, version_in
 
 _HINT: Final = "nothing is lost: delete the directory of the index; the follower builds it again"
 _REPORTS: Final = (
@@ -62,14 +64,15 @@ _REPORTS: Final = (
     OrderSuspended,
     OrderResumed,
     OrderTriggered,
+    OrderStatusAnswered,
 )
 """What a venue says of an order: of one that is not built, only how far the sender has come counts."""
 
 
 _ASKING: Final = (RiskLimitSet, TradingStateSet)
 """What may ask for exposures."""
-_NEEDING: Final = frozenset((*_ASKING, EntityReleased))
-"""What needs the states of orders that are open when it comes."""
+_LOOKED_AT: Final = frozenset((OrderSubmitted, OrderAdopted, *_ASKING, EntityReleased))
+"""What begins an order, and what needs the states of orders that are open when it comes."""
 _Seen = tuple[int, int, Any]
 """(seq, recorded_at_ns, event)."""
 
@@ -134,15 +137,17 @@ class Covered:
         needed = False
         for _, events in decoded:
             for event in events:
+                if type(event) not in _LOOKED_AT:
+                    continue
                 if type(event) is OrderSubmitted:
                     keys.append((event.symbol, event.client_order_id))
                 elif type(event) is OrderAdopted:
                     keys.append((event.symbol, event.order))
-                elif type(event) in _NEEDING:
+                else:
                     needed = True
         names = {key_bytes("order", key): key for key in keys}
         for name, value in file.values(sorted(names)).items():
-            key, until = names[name], unpack_entry(name, value, file.path).version
+            key, until = names[name], version_in(name, value, file.path)
             self._skipped[key] = until
             if until > end or needed:
                 self._seen[key] = []
@@ -186,7 +191,7 @@ class Covered:
         changed.clear()
         for name, value in file.values(sorted(names)).items() if names else ():
             key = names[name]
-            if unpack_entry(name, value, file.path).version == states[key].version:
+            if version_in(name, value, file.path) == states[key].version:
                 del states[key]
 
     # ---- what events do ------------------------------------------------------------------------------------
@@ -199,7 +204,8 @@ class Covered:
             **{kind: self._after_all(steps[kind]) for kind in _ASKING},
             OrderSubmitted: self._submitted,
             OrderExpired: self._expired,
-            OrderUnconfirmed: self._unconfirmed,
+            OrderUnconfirmed: self._doubted,
+            OrderStatusRequested: self._doubted,
             CancelRequested: self._requested,
             ReplaceRequested: self._requested,
             OrderFilled: self._filled,
@@ -249,14 +255,16 @@ class Covered:
         elif event.origin is not Origin.LOCAL:
             self._fold.facts.advance(event)
 
-    def _unconfirmed(self, seq: int, now: int, event: OrderUnconfirmed) -> None:
+    def _doubted(self, seq: int, now: int, event: OrderUnconfirmed | OrderStatusRequested) -> None:
         if not self._skips((event.symbol, event.order), seq, now, event):
-            self._fold.steps[OrderUnconfirmed](seq, now, event)
+            self._fold.steps[type(event)](seq, now, event)
 
     def _filled(self, seq: int, now: int, event: OrderFilled) -> None:
         fold = self._fold
         fold.facts.advance(event)
-        self._traded(seq, now, event)
+        until = self._skipped.get((event.symbol, event.order))
+        if until is None or seq >= until or self._seen or fold.quarantine.states:
+            self._traded(seq, now, event)
         fold.move_position(seq, now, event)
 
     def _fill_changed(self, seq: int, now: int, event: FillBusted | FillCorrected) -> None:

@@ -45,8 +45,8 @@ from ledger.journal import (
 Fold = TradingFold | MarketFold
 OTHER_CODE: Final = "other code made it"
 OTHER_LINEAGE: Final = "it is of another lineage"
-COVERED_EVENTS: Final = 16_384
-"""Folded at a time where the index holds what is closed: so many are looked up at once."""
+COVERED_EVENTS: Final = 2_048
+"""Folded at a time where the index holds what is closed, which is looked up at once; more leave the caches."""
 
 
 @final

@@ -318,8 +318,7 @@ class TradingFold:
             self._order_reported(seq, now, event)
 
     def _order_concluded(self, seq: int, now: int, event: Any) -> None:
-        key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+        self.move_order((event.symbol, event.order), event, seq, now)
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
@@ -360,7 +359,8 @@ class TradingFold:
         self.facts.advance(event)
         symbol = event.symbol
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
-        self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
+        if self.closed is not None:
+            self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
         self.fills.put(key, fills.filled(event, seq, now, self.partition))
         if self.fills_by_position.is_asked:
             self.fills_by_position.filled((event.strategy_id, symbol), key)

@@ -40,6 +40,7 @@ from ledger.journal.index import (
     pack_entry,
     remove_index,
     unpack_entry,
+    version_in,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.manifest import (
@@ -154,6 +155,7 @@ __all__ = [
     "software_version",
     "unpack_entry",
     "verify",
+    "version_in",
     "write_base",
     "write_durably",
     "write_snapshot",

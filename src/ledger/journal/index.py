@@ -71,10 +71,14 @@ def pack_entry(key: bytes, version: int, digest: bytes, payload: bytes) -> bytes
 
 def unpack_entry(key: bytes, value: bytes, path: Path) -> Entry:
     """A stored entry. Raises Corrupt where a byte of it is not as it was written."""
-    rest = value[4:]
-    if len(value) < _HEAD or zlib.crc32(key + rest) != int.from_bytes(value[:4], "big"):
+    return Entry(version_in(key, value, path), value[12:28], value[28:])
+
+
+def version_in(key: bytes, value: bytes, path: Path) -> int:
+    """The version of a stored entry, whole: it raises as `unpack_entry` does, in half the time."""
+    if len(value) < _HEAD or zlib.crc32(value[4:], zlib.crc32(key)) != int.from_bytes(value[:4], "big"):
         raise Corrupt(str(path), f"index key {key.hex()}", "its checksum does not hold", _HINT)
-    return Entry(int.from_bytes(rest[:8], "big"), rest[8:24], rest[24:])
+    return int.from_bytes(value[4:12], "big")
 
 
 def index_path(data: Path, partition: int) -> Path:

@@ -95,6 +95,8 @@ def _build(
         raise
     if ended:
         say(f"the index is built: {end - first:,} events in {time.monotonic() - begun:.1f} s")
+    else:
+        say("stopped before the start: the next one goes on with the index from there")
     return ended
 
 
