@@ -20,6 +20,8 @@ from ledger.errors import Rejected
 from ledger.projections import Fenced, Misplaced, Parking, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.questdb import make
+from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.tables import names_of
 from ledger.projections.runner import Runner
 from ledger.projections.status import parked_path
 from ledger.testing.made_journal import START_NS, MadeJournal
@@ -38,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuestdbProcess]
 @pytest.fixture
 def empty(server: QuestdbProcess) -> QuestdbProcess:
     for table in ("market_data_ticks", "trades", "executions"):
-        for suffix in ("", "_rebuild", "_before"):
+        for suffix in ("", "_rebuild", "_before", "_mended"):
             ask(server, f"DROP TABLE IF EXISTS {table}{suffix}")
     ask(server, "DROP TABLE IF EXISTS ledger_offset")
     return server
@@ -128,6 +130,79 @@ def test_a_row_changed_by_hand_is_found_named_and_repaired(data: Path, empty: Qu
     repair(sink, audit(data, sink, "market", 0))
     sink.close()
     assert differences(data, settings) == []
+
+
+NOBODYS = """insert into {0} (timestamp, {1}, seq) select timestamp + {2}, {1}, {3} from {0} limit 1"""
+
+
+def surplus_of(server: QuestdbProcess) -> None:
+    """A row of nobody, one beside a row of ours with its number, and one in a partition of its own."""
+    columns = {table: ", ".join(names_of(table)) for table in ("executions", "market_data_ticks")}
+    first = ask(server, "select seq from market_data_ticks limit 1")[0][0]
+    ticks, executions = columns["market_data_ticks"], columns["executions"]
+    ask(server, NOBODYS.format("market_data_ticks", ticks, 1, 3))
+    ask(server, NOBODYS.format("market_data_ticks", ticks, 1, first))
+    ask(server, NOBODYS.format("executions", executions, 0, 2))
+    ask(server, NOBODYS.format("executions", executions, 62 * 86_400 * 10**9, 3))
+    wait_until(lambda: len(ask(server, "select * from executions where seq < 4")) == 2, "the rows of nobody")
+    wait_until(
+        lambda: len(ask(server, f"select * from market_data_ticks where seq in (3, {first})")) == 3,
+        "the same",
+    )
+
+
+def test_rows_of_nobody_are_taken_away_and_the_rest_of_their_partitions_stays(
+    data: Path, empty: QuestdbProcess
+) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    counts = ("select count() from executions", "select count() from market_data_ticks")
+    before = [ask(empty, each) for each in counts]
+    surplus_of(empty)
+    found = differences(data, settings)
+    assert sum("surplus" in each for each in found) >= 4
+    with following(data, settings) as runner, MadeJournal(data) as journal:
+        sink = make(settings, 0)
+        for name in sink.journals:
+            repair(sink, audit(data, sink, name, 0))
+        sink.close()
+        assert differences(data, settings) == []
+        journal.trade(3)  # the projector that waited goes on
+        wait_until(lambda: runner.pulse.journals[0].seq == journal.head(), "the projector", 60)
+    assert differences(data, settings) == []
+    assert ask(empty, counts[1]) == before[1]
+    assert ask(empty, counts[0])[0][0] >= before[0][0][0]
+    assert ask(empty, "select table_name from tables() where table_name like '%_mended'") == []
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_a_mending_that_a_kill_cut_short_is_finished(
+    dropped: bool, data: Path, empty: QuestdbProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(empty)
+    fill(data, settings)
+    surplus_of(empty)
+
+    def killed(server: Server, table: str, name: str) -> None:
+        if dropped:
+            server.exec(f"ALTER TABLE {table} DROP PARTITION LIST '{name}'")
+        raise KeyboardInterrupt
+
+    sink = make(settings, 0)
+    found = audit(data, sink, "market", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("ledger.projections.questdb.switching.put_back", killed)
+        with pytest.raises(KeyboardInterrupt):
+            repair(sink, found)
+    with pytest.raises(SinkDown, match="waits"):
+        sink._check_writer()
+    sink.close()
+    monkeypatch.setattr("ledger.projections.questdb.switching.ABANDONED_NS", 0)
+    fill(data, settings)
+    sink = make(settings, 0)
+    repair(sink, audit(data, sink, "market", 0))  # the row of ours that had one of nobody beside it
+    assert audit(data, sink, "market", 0).differences == ()
+    sink.close()
 
 
 def test_another_ledgers_rows_are_refused(data: Path, empty: QuestdbProcess, tmp_path: Path) -> None:
