@@ -83,6 +83,8 @@ class QuestdbSink:
         self._rows_max = settings.questdb.connection.auto_flush_rows
         self._claim = 0
         self._made = False
+        self.gather_s = self._settings.connection.auto_flush_interval_ms / 1000
+        self.gather_events = self._rows_max
 
     def builders(self, journal: str) -> Builders:
         """See rows."""
