@@ -13,6 +13,8 @@ import pytest
 
 from ledger.client import connect
 from ledger.testing import Child
+from ledger.testing.servers import KafkaServer, Missing
+from real_servers import lacking
 from redis_servers import require_redis
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,3 +61,18 @@ def test_a_ledger_is_served_with_what_was_brought_up(home: Path, tmp_path: Path)
     assert (code, "redis      stopped" in said) == (0, True), said
     assert not overlay.exists()
     assert servers("sideways")[0] == 2
+
+
+@pytest.mark.slow
+def test_where_no_projection_writes_to_what_runs_no_overlay_is_named(home: Path) -> None:
+    try:
+        KafkaServer(home / "kafka").command()
+    except Missing as missing:
+        lacking(missing)
+    code, said = servers("up", "kafka")
+    assert code == 0, said
+    assert "kafka      running  127.0.0.1:" in said
+    assert "serve --config" not in said
+    assert not (home / "local.yaml").exists()
+    code, said = servers("down", "kafka")
+    assert (code, "kafka      stopped" in said) == (0, True), said
