@@ -28,8 +28,7 @@ from ledger.testing import Child
 from ledger.testing.made_journal import MadeJournal
 from ledger.testing.servers import SERVERS, Server
 from ledger.testing.servers.redis import PASSWORD
-from real_servers import fresh_servers, overlay_of
-from redis_servers import wait_until
+from real_servers import fresh_servers, overlay_of, wait_until
 
 pytestmark = pytest.mark.slow
 
