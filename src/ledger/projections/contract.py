@@ -151,6 +151,22 @@ class Filling(Protocol):
         ...
 
 
+@runtime_checkable
+class Gathering(Protocol):
+    """A sink to which a batch costs much, however few events it has: some are awaited while events flow."""
+
+    @property
+    def gather_s(self) -> float:
+        """The next batch of a journal is begun at the earliest so long after the one before; what comes after a quiet
+        time goes at once."""
+        ...
+
+    @property
+    def gather_events(self) -> int:
+        """But at once where so many events wait."""
+        ...
+
+
 class View(Protocol):
     """One consistent look at a sink."""
 

@@ -21,7 +21,7 @@ from typing import Final, final
 from msgspec.structs import replace
 
 from ledger.projections.building import entity_name
-from ledger.projections.contract import Batch, Fencing, Filling, Offset, Preparing, Projection
+from ledger.projections.contract import Batch, Fencing, Filling, Gathering, Offset, Preparing, Projection
 from ledger.projections.errors import Poison, SinkDown
 from ledger.projections.feed import EVENTS_MAX, Feed, Interrupted, seconds_behind
 from ledger.projections.parking import Parking
@@ -83,6 +83,8 @@ class Runner:
         """Where to end, by journal; nothing where there is no end."""
         self._unfilled: dict[str, int] | None = None
         """Up to where the sink is to be taken before it is `filled`; None: it was."""
+        self._begun: dict[str, float] = {}
+        """When the newest batch was begun, by journal."""
         self._failures = 0
         self._confirmed = time.monotonic()
 
@@ -162,9 +164,12 @@ class Runner:
         to_seq = self._ends.get(feed.journal)
         if to_seq is not None and feed.at.seq >= to_seq:
             return False
+        if to_seq is None and not self._is_due(feed):
+            return False
         batch = feed.batch(to_seq)
         if batch is None:
             return False
+        self._begun[feed.journal] = time.monotonic()
         self.parking.save()
         if self._writer is None or not isinstance(self._projection, Preparing):
             self._persist(lambda: self._give(feed, batch))
@@ -176,6 +181,15 @@ class Runner:
         ):  # else the sink had lost something: the feed went back
             self._writing = (feed, batch, self._writer.submit(self._projection.apply, batch))
         return True
+
+    def _is_due(self, feed: Feed) -> bool:
+        """Whether the next batch is to be begun: not where more events are awaited."""
+        if not isinstance(self._projection, Gathering):
+            return True
+        begun = self._begun.get(feed.journal)
+        if begun is None or time.monotonic() - begun >= self._projection.gather_s:
+            return True
+        return feed.head_seq() - feed.at.seq >= self._projection.gather_events
 
     def _end_writing(self) -> None:
         """Until the batch that is being written is taken; one that failed is given again, from here."""

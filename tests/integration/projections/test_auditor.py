@@ -28,8 +28,7 @@ from ledger.testing import Child
 from ledger.testing.made_journal import MadeJournal
 from ledger.testing.servers import SERVERS, Server
 from ledger.testing.servers.redis import PASSWORD
-from real_servers import fresh_servers, overlay_of
-from redis_servers import wait_until
+from real_servers import fresh_servers, overlay_of, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +92,7 @@ ALTER: dict[str, tuple[str, Callable[[Databases], object], str]] = {
     "redis, a key too many": ("trading", lambda all_: all_.redis().hset("position:S9:AAPL", mapping={"quantity": "1", "version": "3"}), "position:S9:AAPL: surplus"),
     "redis, a level": ("market", lambda all_: all_.redis().zadd("orderbook:AAPL:bid", {"1:1": 1}), "levels orderbook:AAPL:bid"),
     "questdb": ("market", lambda all_: all_.questdb(f"UPDATE trades SET px = 4711 WHERE seq = {all_.questdb('select max(seq) from trades')[0][0]}"), "px is 4711"),
+    "questdb, a row too many": ("market", lambda all_: all_.questdb("insert into market_data_ticks (timestamp, symbol, part, ts_ns, seq) select timestamp, symbol, part, ts_ns, 3 from market_data_ticks limit 1"), "market_data_ticks 3: surplus"),
 }  # fmt: skip
 
 

@@ -200,6 +200,50 @@ def test_a_sink_that_lost_everything_is_told_when_it_is_filled_again(tmp_path: P
             thread.join()
 
 
+@final
+class Gathers:
+    """As `Kept`, and for a long time content with few batches."""
+
+    name = "gathers"
+    journals = ("trading",)
+    gather_s = 3600.0
+    gather_events = 100
+
+    def __init__(self) -> None:
+        self.kept = Kept()
+        self.builders, self.offset, self.close = self.kept.builders, self.kept.offset, self.kept.close
+        self.prepare, self.apply = self.kept.prepare, self.kept.apply
+
+
+def test_what_comes_after_a_quiet_time_goes_at_once_and_more_is_gathered(tmp_path: Path) -> None:
+    with MadeJournal(tmp_path) as made:
+        made.trade(1)
+        sink = Gathers()
+        runner = Runner(tmp_path, sink)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            _wait(lambda: len(places(sink.kept)) == 1)
+            first = made.head()
+            while made.head() - first < 90:
+                made.trade(1)
+                assert len(places(sink.kept)) == 1, "it went although more was awaited"
+            made.trade(20)
+            _wait(lambda: len(places(sink.kept)) == 2)
+            assert places(sink.kept)[1][0] == first
+            assert places(sink.kept)[1][1] - first >= 100
+        finally:
+            runner.stop()
+            thread.join()
+
+
+def test_a_sink_that_gathers_is_filled_without_waiting(tmp_path: Path) -> None:
+    sink = Gathers()
+    head = followed(tmp_path, sink)
+    must_be_whole(sink.kept, head)
+    assert len(sink.kept.taken) > 2
+
+
 def _wait(until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not until():
