@@ -34,7 +34,7 @@ from ledger.domain.timers import (
     session_due,
     session_warning_ns,
 )
-from ledger.fold.operations import warning_key
+from ledger.fold import warning_key
 
 if TYPE_CHECKING:
     from ledger.engine.operator_turns import OperatorTurns

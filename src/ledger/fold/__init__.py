@@ -22,7 +22,7 @@ from ledger.fold.facts import Apply
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
-from ledger.fold.instruments import instrument_of, instrument_terms
+from ledger.fold.instruments import instrument_of, redefined
 from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.operations import CLOCK
@@ -71,7 +71,6 @@ __all__ = [
     "fills_of_position",
     "fingerprint",
     "instrument_of",
-    "instrument_terms",
     "instruments",
     "is_closed",
     "item_bytes",
@@ -88,9 +87,11 @@ __all__ = [
     "outcome_range",
     "position_kind",
     "positions_and_sessions",
+    "redefined",
     "restart",
     "twin_key",
     "version_of",
+    "warning_key",
     "whole",
     "why_not",
 ]
