@@ -303,6 +303,7 @@ class OrderReported(Struct, frozen=True, array_like=True, gc=False):
 class OrderAccepted(OrderReported, frozen=True, tag=43):
     venue_order_id: str = ""
     venue_cum: Qty | None = None
+    leaves: Qty | None = None
 
 
 @final

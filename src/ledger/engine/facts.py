@@ -23,6 +23,8 @@ from ledger.domain.events import (
     AnomalyRecorded,
     FactResumed,
     FactSuspended,
+    FillBusted,
+    FillCorrected,
     Marketed,
     OrderFilled,
     SourceGapOpened,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 _CORRECTIONS: Final = (ReportTradeCancel, ReportTradeCorrect)
 _EXECUTIONS: Final = (ReportFill, *_CORRECTIONS)
+_EXECUTED: Final = (OrderFilled, FillBusted, FillCorrected)
 _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
@@ -99,7 +102,7 @@ class FactTurns:
         context.next_seq = journal.next_seq
         numbered = self.reports.judge(fact)
         if numbered is None:
-            if type(fact) is not ReportFill:
+            if type(fact) not in _EXECUTIONS:
                 return partition.fact_committed(fact, journal, repeated=True)
             events = self._decide_again_numbered(fact)
         else:
@@ -124,12 +127,13 @@ class FactTurns:
             is_known,
         )
 
-    def _decide_again_numbered(self, fact: ReportFill) -> list[Any]:
-        """A fill whose number was taken: nothing if it is known; never lost if it is another one."""
+    def _decide_again_numbered(self, fact: Any) -> list[Any]:
+        """An execution whose number was taken: nothing if it is known; never lost if it is another one."""
         events = self.decide_report(fact)
-        if not any(type(event) is OrderFilled for event in events):
-            return []  # the same fill again, or one that was judged before
-        what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
+        if not any(type(event) in _EXECUTED for event in events):
+            return []  # the same again, or one that was judged before
+        number = f"{fact.source} {fact.source_epoch}:{fact.source_seq}"
+        what = f"{number} came again with another execution, {fact.execution_id}"
         seq = self._partition.context.next_seq
         return [*events, recorded(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
 

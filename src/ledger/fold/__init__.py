@@ -25,7 +25,7 @@ from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of, redefined
 from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
-from ledger.fold.operations import CLOCK
+from ledger.fold.operations import CLOCK, warning_key
 from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
 from ledger.fold.parts import (
     Part,
