@@ -16,7 +16,7 @@ from ledger.collecting import no_collection
 from ledger.config import Settings
 from ledger.errors import Corrupt, Rejected, Unavailable
 from ledger.fold import open_index
-from ledger.journal import JournalReader, place_text
+from ledger.journal import DataDirectory, JournalReader, look_before_reading, marked_reading, place_text
 from ledger.projections.follower import Follower
 from ledger.projections.following import follower_of, take_over
 
@@ -25,7 +25,7 @@ SAID_EVERY_S: Final = 10.0
 
 def index_first(
     settings: Settings,
-    data: Path,
+    directory: DataDirectory,
     partition: int,
     say: Callable[[str], None],
     stopped: Callable[[], bool],
@@ -35,9 +35,18 @@ def index_first(
 
     A disk that does not take the index is no reason not to start: that is said. Blocks. Raises Corrupt of the journal.
     """
-    most = settings.recovery.in_memory_events_max
-    if not settings.recovery.follower or not most:
+    if not settings.recovery.follower or not settings.recovery.in_memory_events_max:
         return True
+    with marked_reading(directory.journal("trading", partition).path) as died:
+        if died:
+            look_before_reading(directory, partition)
+        return _build_if_far(settings, directory.path, partition, say, stopped)
+
+
+def _build_if_far(
+    settings: Settings, data: Path, partition: int, say: Callable[[str], None], stopped: Callable[[], bool]
+) -> bool:
+    most = settings.recovery.in_memory_events_max
     at, end = _to_fold(data, partition)
     if end - at <= most:
         return True

@@ -10,7 +10,7 @@ import pytest
 from followed import follow, following, index_path, recovered, replay
 from ledger.config import Settings, load
 from ledger.fold import TradingFold
-from ledger.journal import list_snapshots, mark_damaged
+from ledger.journal import list_snapshots, mark_damaged, open_readonly
 from ledger.projections.follower import Follower
 from ledger.projections.index_first import index_first
 from told_journal import write_closed
@@ -33,7 +33,7 @@ def journal(tmp_path: Path) -> Path:
 
 def built(journal: Path, most: int, stopped: Callable[[], bool] = never) -> tuple[bool, list[str]]:
     said: list[str] = []
-    return index_first(settings(most), journal, 0, said.append, stopped), said
+    return index_first(settings(most), open_readonly(journal), 0, said.append, stopped), said
 
 
 def test_a_long_history_is_indexed_before_and_the_start_holds_open_orders_only(journal: Path) -> None:
