@@ -16,7 +16,15 @@ from ledger.collecting import no_collection
 from ledger.config import Settings
 from ledger.errors import Corrupt, Rejected, Unavailable
 from ledger.fold import open_index
-from ledger.journal import DataDirectory, JournalReader, look_before_reading, marked_reading, place_text
+from ledger.journal import (
+    DataDirectory,
+    JournalReader,
+    index_path,
+    look_before_reading,
+    mark_damaged,
+    marked_reading,
+    place_text,
+)
 from ledger.projections.follower import Follower
 from ledger.projections.following import follower_of, take_over
 
@@ -61,8 +69,9 @@ def _build_if_far(
             say(f"the index is not built: {error}; all that is closed will be held in memory")
             return True
         except Corrupt as error:
-            if last_try or not error.place.startswith("index "):
+            if last_try or error.file != str(index_path(data, partition)):
                 raise
+            mark_damaged(data, partition, error.what)
             say(f"the index is built from the beginning: {error.what}")
     raise AssertionError
 
@@ -97,9 +106,7 @@ def _build(
         else:
             follower.checkpoint()
             follower.drop()
-    except BaseException as error:
-        if isinstance(error, Corrupt):
-            follower.mark_damaged(error)
+    except BaseException:
         follower.drop()
         raise
     if ended:

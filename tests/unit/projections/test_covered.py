@@ -14,9 +14,9 @@ from ledger.domain.enums import Origin
 from ledger.domain.order import is_open
 from ledger.engine.lineage import begin_lineage
 from ledger.fold import Covered, TradingFold, dump_fold
-from ledger.journal import copy_journal, list_snapshots, pack_entry
+from ledger.journal import copy_journal, list_snapshots
 from ledger.projections.beginning import begin_at
-from told_journal import Script, write, write_closed
+from told_journal import Script, name_a_later_event, write, write_closed
 
 RESTART = import_module("ledger.fold.restart")  # the package has a function of this name
 
@@ -145,14 +145,7 @@ def misfit(tmp_path: Path) -> Path:
     follow(tmp_path)
     for each in list_snapshots(tmp_path, "trading", 0):
         each.path.unlink()
-    with following(tmp_path) as follower:
-        place = follower.index.offset()
-        assert place is not None
-        name = next(name for name, _ in follower.index.scan(b"o"))
-        entry = follower.index.get(name)
-        assert entry is not None
-        later = pack_entry(name, place.seq + 7, entry.digest, entry.payload)
-        follower.index.write(place, [(name, later, None)], 0)
+    name_a_later_event(tmp_path)
     return tmp_path
 
 
