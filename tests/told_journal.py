@@ -25,7 +25,7 @@ from ledger.domain.events import (
 )
 from ledger.domain.operator_events import EntityReleased
 from ledger.domain.scope import Scope
-from ledger.journal import FrameDraft, LmdbCommit, chain_frame, create_or_open
+from ledger.journal import FrameDraft, IndexFile, LmdbCommit, chain_frame, create_or_open, pack_entry
 
 DAY = "2025-11-20"
 
@@ -108,3 +108,16 @@ def write_closed(directory: Path, orders: int, still_open: int) -> int:
             script.fill(f"c{number}", f"x{number}")
     write(directory, script.events, 64)
     return len(script.events)
+
+
+def name_a_later_event(directory: Path) -> None:
+    """Make the index say of an order that its last event is one that does not concern it."""
+    index = IndexFile(directory, 0, writable=True)
+    place = index.offset()
+    assert place is not None
+    name = next(name for name, _ in index.scan(b"o"))
+    entry = index.get(name)
+    assert entry is not None
+    later = pack_entry(name, place.seq + 7, entry.digest, entry.payload)
+    index.write(place, [(name, later, None)], 0)
+    index.close()

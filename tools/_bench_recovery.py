@@ -50,7 +50,7 @@ settings = engine_settings(loaded)
 async def main():
     engine = Engine(data, 0, settings)
     begun, began_cpu = time.perf_counter(), time.process_time()
-    index_first(loaded, data.path, 0, lambda _: None, lambda: False)
+    index_first(loaded, data, 0, lambda _: None, lambda: False)
     cpu = time.process_time() - began_cpu
     engine.open(trio.lowlevel.current_trio_token())
     async with trio.open_nursery() as nursery:

@@ -27,18 +27,10 @@ from ledger.domain.timers import ENGINE
 from ledger.endpoints import neighbours, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
-from ledger.engine.recovery import look_before_reading
 from ledger.engine.watched_clock import steady_clock
 from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected
-from ledger.journal import (
-    DataDirectory,
-    Reserve,
-    StorageError,
-    create_or_open,
-    marked_reading,
-    open_partition,
-)
+from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
 from ledger.keys import DialKeys, KeyPair, read_pair, server_lock
 from ledger.projections.index_first import index_first
 from ledger.projections.status import status_rows
@@ -203,7 +195,7 @@ class Ledger:
         )
         reserve = self._reserve(directory)
         reserve.open()
-        if not self._index_first(directory, stopped_early):
+        if not index_first(self._settings, directory, self._number, self._say, stopped_early):
             return None
         engine = Engine(
             directory,
@@ -247,12 +239,6 @@ class Ledger:
         failed = "" if heads else "; the journal had failed, see above"
         self._say(f"stopped at {self._places(engine)}{failed}")
         return heads
-
-    def _index_first(self, directory: DataDirectory, stopped_early: Callable[[], bool]) -> bool:
-        with marked_reading(directory.journal("trading", self._number).path) as died:
-            if died:
-                look_before_reading(directory, self._number)
-            return index_first(self._settings, self._data, self._number, self._say, stopped_early)
 
     def _bind_command_sub(self) -> dict[str, tuple[zmq.Socket[bytes], str]]:
         """The seed's lossy way in for commands, if it is asked for."""

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from followed import digests_of, follow, recovered
-from ledger.engine.recovery import look_before_reading
 from ledger.errors import Corrupt, Unavailable
-from ledger.journal import damage_of, index_path, marked_reading, open_readonly
+from ledger.journal import damage_of, index_path, look_before_reading, marked_reading, open_readonly
 from ledger.testing import Child
 from ledger.testing.made_journal import MadeJournal
 

@@ -31,7 +31,7 @@ from ledger.engine.partition import Arrival, Limits, Partition, wall_clock
 from ledger.engine.passivation import EnginePassivation
 from ledger.engine.queries import Views
 from ledger.engine.reception import Reception, Reply
-from ledger.engine.recovery import first_seq_of_start, look_before_reading, recover
+from ledger.engine.recovery import first_seq_of_start, recover
 from ledger.engine.routing import Routing
 from ledger.engine.settings import CommitOf, EngineSettings, Publisher, commit_as_set
 from ledger.engine.space import open_commit, watch_space
@@ -50,6 +50,7 @@ from ledger.journal import (
     Reserve,
     StorageError,
     WriterThread,
+    look_before_reading,
     marked_reading,
 )
 from ledger.views import Row

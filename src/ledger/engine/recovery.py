@@ -30,14 +30,9 @@ from ledger.fold import (
     restart,
 )
 from ledger.journal import (
-    DataDirectory,
     Head,
     IndexFile,
     JournalReader,
-    broken_pages,
-    check_pages,
-    index_path,
-    mark_damaged,
 )
 
 EPOCH_LEAP: Final = 2**24
@@ -61,19 +56,6 @@ def first_seq_of_start(journal: str, head: Head) -> int:
     if journal == "market" and head.seq:
         return head.seq + EPOCH_LEAP + 1
     return head.seq + 1
-
-
-def look_before_reading(directory: DataDirectory, partition: int) -> None:
-    """After a start that died while it read: walk the pages that a start reads first.
-
-    Raises Corrupt for a segment; an index that is damaged is marked, so that it is not used.
-    """
-    index = index_path(directory.path, partition)
-    if index.exists() and (broken := broken_pages(index)):
-        mark_damaged(directory.path, partition, f"a start died at it: {broken[0]}")
-    for journal in ("trading", "market"):
-        segments = directory.journal(journal, partition).segments()
-        check_pages([segment.path for segment in segments])
 
 
 @final

@@ -43,6 +43,7 @@ from ledger.journal.index import (
     version_in,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
+from ledger.journal.looking import look_before_reading
 from ledger.journal.manifest import (
     BaseRecord,
     ParentRecord,
@@ -66,7 +67,7 @@ from ledger.journal.snapshot import (
     snapshots_path,
     write_snapshot,
 )
-from ledger.journal.structure import broken_pages, check_pages, marked_reading
+from ledger.journal.structure import broken_pages, marked_reading
 from ledger.journal.verification import verify
 from ledger.journal.wal_commit import WalCommit
 from ledger.journal.wal_file import WAL_BYTES
@@ -121,7 +122,6 @@ __all__ = [
     "begin_lineage",
     "broken_pages",
     "chain_frame",
-    "check_pages",
     "copy_journal",
     "create_or_open",
     "damage_of",
@@ -137,6 +137,7 @@ __all__ = [
     "index_path",
     "key_of",
     "list_snapshots",
+    "look_before_reading",
     "mark_damaged",
     "marked_reading",
     "note_offset",

@@ -131,10 +131,16 @@ def begin_at(
             to_seq=to_seq,
             on_progress=on_progress,
         )
-    except BaseException:
-        if index is not None:
-            index.close()
-        raise
+    except BaseException as error:
+        if index is None:
+            raise
+        index.close()
+        if not isinstance(error, Corrupt) or error.file != str(index.path):
+            raise
+        # The index is damaged: the journal has all of it.
+        return begin_at(
+            data, journal, partition, dirty, to_seq, wal=wal, with_index=False, on_progress=on_progress
+        )
     for kind in KINDS:  # whoever restarts also watches what changes: that is over
         store: actors.Store[Any, Any] = entities.store(kind)
         store.load, store.dirty = None, dirty.get(kind)

@@ -126,6 +126,13 @@ class Follower:
 
     def _open(self) -> None:
         self.index = self._open_index()
+        try:
+            self._be_where_it_is()
+        except BaseException:
+            self.index.close()
+            raise
+
+    def _be_where_it_is(self) -> None:
         offset = self.index.offset()
         origin = open_readonly(self._data).journal("trading", self._partition).origin
         found = restart(
@@ -357,7 +364,7 @@ class Follower:
 
     def mark_damaged(self, error: Corrupt) -> None:
         """The index turned out to be damaged: the next follower builds it again."""
-        if Path(error.file) == self.index.path:
+        if Path(error.file) == index_path(self._data, self._partition):
             mark_damaged(self._data, self._partition, error.what)
 
     def places(self) -> str:

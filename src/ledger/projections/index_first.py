@@ -16,7 +16,15 @@ from ledger.collecting import no_collection
 from ledger.config import Settings
 from ledger.errors import Corrupt, Rejected, Unavailable
 from ledger.fold import open_index
-from ledger.journal import JournalReader, place_text
+from ledger.journal import (
+    DataDirectory,
+    JournalReader,
+    index_path,
+    look_before_reading,
+    mark_damaged,
+    marked_reading,
+    place_text,
+)
 from ledger.projections.follower import Follower
 from ledger.projections.following import follower_of, take_over
 
@@ -25,7 +33,7 @@ SAID_EVERY_S: Final = 10.0
 
 def index_first(
     settings: Settings,
-    data: Path,
+    directory: DataDirectory,
     partition: int,
     say: Callable[[str], None],
     stopped: Callable[[], bool],
@@ -35,9 +43,18 @@ def index_first(
 
     A disk that does not take the index is no reason not to start: that is said. Blocks. Raises Corrupt of the journal.
     """
-    most = settings.recovery.in_memory_events_max
-    if not settings.recovery.follower or not most:
+    if not settings.recovery.follower or not settings.recovery.in_memory_events_max:
         return True
+    with marked_reading(directory.journal("trading", partition).path) as died:
+        if died:
+            look_before_reading(directory, partition)
+        return _build_if_far(settings, directory.path, partition, say, stopped)
+
+
+def _build_if_far(
+    settings: Settings, data: Path, partition: int, say: Callable[[str], None], stopped: Callable[[], bool]
+) -> bool:
+    most = settings.recovery.in_memory_events_max
     at, end = _to_fold(data, partition)
     if end - at <= most:
         return True
@@ -52,8 +69,9 @@ def index_first(
             say(f"the index is not built: {error}; all that is closed will be held in memory")
             return True
         except Corrupt as error:
-            if last_try or not error.place.startswith("index "):
+            if last_try or error.file != str(index_path(data, partition)):
                 raise
+            mark_damaged(data, partition, error.what)
             say(f"the index is built from the beginning: {error.what}")
     raise AssertionError
 
@@ -88,9 +106,7 @@ def _build(
         else:
             follower.checkpoint()
             follower.drop()
-    except BaseException as error:
-        if isinstance(error, Corrupt):
-            follower.mark_damaged(error)
+    except BaseException:
         follower.drop()
         raise
     if ended:

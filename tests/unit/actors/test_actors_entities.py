@@ -173,12 +173,46 @@ def test_passivate_where_asks_about_all_or_only_some():
     assert list(store.states) == ["d"]
 
 
+def test_passivate_all_lets_go_of_what_is_named_and_not_changed_meanwhile():
+    dirty: set[str] = set()
+    entities, store = numbers(load=lambda _key: None, dirty=dirty)
+    for key in "abc":
+        store.put(key, 1)
+    entities.install()
+    with pytest.raises(AssertionError, match="number: some changed meanwhile"):
+        store.passivate_all(["a"])
+    dirty.clear()
+    store.put("c", 2)
+    store.passivate_all({"a": 0, "b": 0})
+    assert store.states == {"c": 2}
+    with pytest.raises(KeyError):
+        store.passivate_all(["a"])
+
+
 def test_without_a_loader_nothing_is_passivated():
     entities, store = numbers()
     store.put("a", 1)
     entities.install()
     with pytest.raises(RuntimeError, match="number: without a loader"):
         store.passivate("a")
+    with pytest.raises(RuntimeError, match="number: without a loader"):
+        store.passivate_all(["a"])
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_put_unnoted_stays_and_afterwards_turns_are_undone_again(watched: bool):
+    dirty: set[str] | None = set() if watched else None
+    entities, store = numbers(dirty=dirty)
+    with entities.unnoted():
+        store.put("a", 1)
+        assert entities.changes == []
+        entities.discard()
+        assert store.get("a") == 1
+    store.put("a", 2)
+    store.put("b", 2)
+    entities.discard()
+    assert store.states == {"a": 1}
+    assert dirty == ({"a"} if watched else None)
 
 
 def test_a_kind_has_one_store():

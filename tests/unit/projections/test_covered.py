@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from followed import follow, following, recovered, replay
+from followed import follow, following, last_seq, recovered, replay
 from ledger.domain.enums import Origin
 from ledger.domain.order import is_open
 from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.engine.lineage import begin_lineage
 from ledger.fold import ClosedStates, Covered, TradingFold, dump_fold
-from ledger.journal import IndexFile, copy_journal, list_snapshots, pack_entry
-from told_journal import Script, write, write_closed
+from ledger.journal import IndexFile, copy_journal, list_snapshots
+from ledger.projections.beginning import begin_at
+from told_journal import Script, name_a_later_event, write, write_closed
 
 RESTART = import_module("ledger.fold.restart")  # the package has a function of this name
 
@@ -136,26 +137,34 @@ def _stores(fold: TradingFold) -> dict[str, Any]:
     return sets | {"beside": beside, "control": control}
 
 
-def test_an_index_that_has_more_than_the_journal_is_put_aside(tmp_path: Path) -> None:
-    """It names a last event of an order that does not come: then all is folded without it, and it is said."""
+@pytest.fixture
+def misfit(tmp_path: Path) -> Path:
+    """A journal whose index names a last event of an order that does not come, and no snapshot."""
     script = Script()
     _everyday(script)
     write(tmp_path, script.events, 4)
     follow(tmp_path)
     for each in list_snapshots(tmp_path, "trading", 0):
         each.path.unlink()
-    with following(tmp_path) as follower:
-        place = follower.index.offset()
-        assert place is not None
-        name = next(name for name, _ in follower.index.scan(b"o"))
-        entry = follower.index.get(name)
-        assert entry is not None
-        later = pack_entry(name, place.seq + 7, entry.digest, entry.payload)
-        follower.index.write(place, [(name, later, None)], 0)
-    found = recovered(tmp_path)
+    name_a_later_event(tmp_path)
+    return tmp_path
+
+
+def test_an_index_that_has_more_than_the_journal_is_put_aside(misfit: Path) -> None:
+    """All is folded without it then, and it is said."""
+    found = recovered(misfit)
     assert found.index is None
     assert "it does not fit the journal" in found.damaged_index
-    assert found.trading.fold.digest() == replay(tmp_path, "trading", 0).fold.digest()
+    assert found.trading.fold.digest() == replay(misfit, "trading", 0).fold.digest()
+
+
+def test_a_projector_begins_without_an_index_that_does_not_fit(misfit: Path) -> None:
+    end = last_seq(misfit)
+    begun = begin_at(
+        misfit, "trading", 0, {}, end, wal=None, with_index=True, on_progress=lambda _at, _end: None
+    )
+    assert (begun.head.seq, begun.closed) == (end, None)
+    assert begun.fold.digest() == replay(misfit, "trading", 0).fold.digest()
 
 
 def test_the_memory_of_a_start_beside_the_index_holds_no_closed_order_at_any_time(

@@ -10,10 +10,10 @@ import pytest
 from followed import follow, following, index_path, recovered, replay
 from ledger.config import Settings, load
 from ledger.fold import TradingFold
-from ledger.journal import list_snapshots, mark_damaged
+from ledger.journal import list_snapshots, mark_damaged, open_readonly
 from ledger.projections.follower import Follower
 from ledger.projections.index_first import index_first
-from told_journal import write_closed
+from told_journal import Script, name_a_later_event, write, write_closed
 
 
 def settings(most: int) -> Settings:
@@ -33,7 +33,7 @@ def journal(tmp_path: Path) -> Path:
 
 def built(journal: Path, most: int, stopped: Callable[[], bool] = never) -> tuple[bool, list[str]]:
     said: list[str] = []
-    return index_first(settings(most), journal, 0, said.append, stopped), said
+    return index_first(settings(most), open_readonly(journal), 0, said.append, stopped), said
 
 
 def test_a_long_history_is_indexed_before_and_the_start_holds_open_orders_only(journal: Path) -> None:
@@ -67,6 +67,23 @@ def test_a_damaged_index_is_built_again(journal: Path) -> None:
     assert done
     assert any("a test said so" in sentence for sentence in said)
     assert recovered(journal).index is not None
+
+
+def test_an_index_that_does_not_fit_its_journal_is_built_again(journal: Path) -> None:
+    follow(journal)
+    name_a_later_event(journal)
+    for each in list_snapshots(journal, "trading", 0):
+        each.path.unlink()
+    script = Script()
+    for number in range(20):
+        script.submit(f"later-{number}")
+    write(journal, script.events[3:], 8)
+    done, said = built(journal, 10)
+    assert done
+    assert any("it does not fit the journal" in sentence for sentence in said)
+    found = recovered(journal)
+    assert found.trading.events == 0
+    assert found.trading.fold.digest() == replay(journal, "trading", 0).fold.digest()
 
 
 def test_a_stop_is_obeyed_and_the_next_start_goes_on_from_there(
