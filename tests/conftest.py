@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts us in its background makes us deaf to Ctrl-C, and with us whatever a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "ci",
@@ -27,8 +32,12 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+SLOW = {"crash", "partitions", "projections", "proof", "properties", "questdb", "redis"}
+"""Directories of tests that try many examples, kill processes or run databases: too long for every commit."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Property tests try many examples each: together they are too long for every commit, and run with all the rest."""
+    """All of those run with `tools/test`; `tools/test --fast` leaves them out."""
     for item in items:
-        if item.path.parent.name == "properties":
+        if item.path.parent.name in SLOW and "unit" not in item.path.parts:
             item.add_marker(pytest.mark.slow)

@@ -70,6 +70,24 @@ class Ids:
         return milliseconds.to_bytes(6, "big") + b"\x70\x00\x80\x00" + self.made.to_bytes(6, "big")
 
 
+class Machine:
+    """A wall clock that a test sets, and a steady one that it only lets go on."""
+
+    def __init__(self) -> None:
+        self.wall = Clock()
+        self._set = 0
+
+    def set(self, step_ns: int) -> None:
+        self.wall.now_ns += step_ns
+        self._set += step_ns
+
+    def steady(self) -> int:
+        return self.wall.now_ns - self._set
+
+    def ids(self) -> Ids:
+        return Ids(self.wall.now_ns)
+
+
 class HeldCommit:
     """A real commit whose syncs a test can hold back, count, or make fail."""
 

@@ -4,8 +4,8 @@
     python tools/_bench_recovery.py --events 10000000 --open 1000 [--dir DIR] [--only-with]
     python tools/_bench_recovery.py --orders 10000000      the same by the number of orders, four events each
 
-A journal of 10^7 events is a gigabyte and a half on disk and as much again with its index; a start without
-snapshots holds every closed order in memory. Each start is a process of its own; its memory is read when it is ready.
+A journal of 10^7 events is a gigabyte and a half on disk and twice as much again with its index; a start without
+index (recovery.follower=false) holds every closed order in memory. Each start is a process of its own; its memory is read when it is ready.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import _bench_memory
 from _bench_memory import EVENTS_AN_ORDER
-from _bench_result import Figures, check, say, table
+from _bench_result import Figures, check, table
 from ledger.codec import decode_events
 from ledger.collecting import no_collection
 from ledger.fold import TradingFold, apply_frame
@@ -43,22 +43,29 @@ from ledger.engine_wiring import engine_settings
 from ledger.config import load
 from ledger.engine import Engine
 from ledger.journal import create_or_open
+from ledger.projections.index_first import index_first
 data = create_or_open(Path(sys.argv[1]), partitions=1)
-settings = engine_settings(load(None, ("recovery.follower=" + sys.argv[2],)).settings)
+loaded = load(None, sys.argv[2:]).settings
+settings = engine_settings(loaded)
 async def main():
     engine = Engine(data, 0, settings)
-    begun = time.perf_counter()
+    begun, began_cpu = time.perf_counter(), time.process_time()
+    index_first(loaded, data.path, 0, lambda _: None, lambda: False)
+    cpu = time.process_time() - began_cpu
     engine.open(trio.lowlevel.current_trio_token())
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
-        ready = time.perf_counter() - begun
+        ready, cpu_all = time.perf_counter() - begun, time.process_time() - began_cpu
         while engine.passivation is not None and engine.passivation.look():
             pass
         status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
         trading = engine.partition.trading
         print(json.dumps({
             "ready_s": ready,
+            "cpu_s": cpu_all,
+            "index_cpu_s": cpu,
             "rss_mib": int(status["RssAnon"].split()[0]) / 1024,
+            "peak_mib": int(status["VmHWM"].split()[0]) / 1024,
             "in_memory": len(trading.orders),
             "folded": engine.recovered["trading"].events,
             "snapshot": engine.recovered["trading"].from_seq,
@@ -91,25 +98,37 @@ def measure(figures: Figures, data: Path, orders: int, still_open: int, *, only_
     events = _bench_memory.write(data, orders, still_open)
     name = f"recovery {events:,}"
     _replay(figures, data, name)
-    bare = None if only_with else _start(figures, data, name, "without snapshot or index", follower=False)
-    _follow(figures, data, name, events)
-    with_snapshot = _start(figures, data, name, "with snapshot and index", follower=True)
+    bare = (
+        None
+        if only_with
+        else _start(figures, data, name, "without snapshot or index", "recovery.follower=false")
+    )
+    built = _start(figures, data, name, "the index built first", "recovery.in_memory_events_max=1")
+    figures.add(
+        f"{name} follow",
+        "events/s",
+        events / built["index_cpu_s"],
+        f"{name} decode",
+        "CPU of the index built first, with snapshots",
+    )
+    with_snapshot = _start(figures, data, name, "with snapshot and index")
     check(bool(with_snapshot["snapshot"]), f"{name}: the snapshot was not used: {with_snapshot['report']}")
     check(with_snapshot["in_memory"] == still_open, f"{name}: {with_snapshot['in_memory']} orders in memory")
     if bare is None:
         return
     shutil.rmtree(data / "snapshots")
-    without = _start(figures, data, name, "snapshots deleted, with the index", follower=True)
+    without = _start(figures, data, name, "snapshots deleted, with the index")
     for each in (bare, without):
         check(each["folded"] >= events, f"{name}: {each['folded']} events were folded")
         check(each["digest"] == with_snapshot["digest"], f"{name}: another digest")
-    figures.count("digests after recoveries", 3)
+    check(built["digest"] == with_snapshot["digest"], f"{name}: another digest")
+    figures.count("digests after recoveries", 4)
 
 
 def _replay(figures: Figures, data: Path, name: str) -> None:
     """Events a second of one core's time, decoding and folding the same frames in turn."""
     fold, decoding, folding, events = TradingFold(), 0.0, 0.0, 0
-    with no_collection(), JournalReader(data, "trading", 0) as reader:
+    with no_collection(), fold.entities.unnoted(), JournalReader(data, "trading", 0) as reader:
         some: list[Frame] = []
         end = reader.head().seq
         for frame in reader.frames():
@@ -132,26 +151,18 @@ def _cpu(work: Callable[[], Any]) -> float:
     return time.process_time() - begun
 
 
-def _follow(figures: Figures, data: Path, name: str, events: int) -> None:
-    begun = time.process_time()
-    _bench_memory.follow(data, say)
-    seconds = time.process_time() - begun
-    figures.add(
-        f"{name} follow",
-        "events/s",
-        events / seconds,
-        f"{name} decode",
-        "CPU; with index and snapshots",
-    )
-
-
-def _start(figures: Figures, data: Path, name: str, what: str, *, follower: bool) -> dict[str, Any]:
+def _start(figures: Figures, data: Path, name: str, what: str, *settings: str) -> dict[str, Any]:
     """A start in a process of its own."""
-    command = [sys.executable, "-c", READY, str(data), "true" if follower else "false"]
+    command = [sys.executable, "-c", READY, str(data), *settings]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     said: dict[str, Any] = json.loads(done.stdout)
-    figures.add(f"{name} ready, {what}", "s", said["ready_s"])
-    figures.add(f"{name} memory, {what}", "MiB", said["rss_mib"], note="RssAnon when ready")
+    figures.add(f"{name} ready, {what}", "s", said["ready_s"], note=f"{said['cpu_s']:.2f} s of CPU")
+    figures.add(
+        f"{name} memory, {what}",
+        "MiB",
+        said["rss_mib"],
+        note=f"RssAnon when ready; at most {said['peak_mib']:.0f} with files",
+    )
     return said
 
 

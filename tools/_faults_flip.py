@@ -1,14 +1,14 @@
 """One changed bit in every byte of a small journal and its caches: found and located, reported, or provably of no account.
 
 Of no account means that verify finds nothing and every frame is read as before; of the index, that it gives everything
-that it gave, or is whole at an older place. Of the index and a snapshot `located` means that a start says why it is
-not used, or that reading it does; in each case the start has the state that the journal alone makes. Two cases cannot
+that it gave, or is whole at an older place. Of the index and a snapshot `located` means that a start, the follower or
+verify says so; in each case the start has the state that the journal alone makes. Two cases cannot
 be told apart from what a crash leaves and are reported: the newest unsettled frame (a torn end), and LMDB's two meta
 pages (an older head, which the heads of the last clean stop show).
 
 Each file is changed in a process of its own: whatever a byte does to it, the next one is tried. Where verify, which walks the
 pages itself, has located a change, they are read as a start reads them, by LMDB: that must stop, or give what was written. A
-process that LMDB takes down there is counted; it is no wrong state, and verify says where the damage is.
+process that LMDB takes down there is counted; it is no wrong state, and verify, or the start after it, says where the damage is.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from ledger.journal import (
     IndexFile,
     IndexOffset,
     JournalReader,
+    broken_pages,
     copy_journal,
+    damaged_caches,
     index_path,
     list_snapshots,
+    mark_damaged,
     open_readonly,
     verify,
 )
@@ -43,6 +46,8 @@ KINDS = ("located", "reported", "of no account", "failed")
 KILLS = "of these kill a reader"
 READING = "located, reading"
 HUNG_S = 60
+STARTS = 3
+"""A follower that a damaged index has killed or stopped is started again; so often at most that comes to an end."""
 REBUILT_EVERY = 50
 """So many damaged indexes are looked at before one is also built again by a follower, as all would be."""
 SEGMENT_BYTES_MAX = 24 * 1024
@@ -200,6 +205,29 @@ def _guarded(outcome: Outcome) -> str:
     return " ".join(found.split())
 
 
+def _follow_beside(data: Path) -> None:
+    """As a ledger's child: what it finds damaged it leaves word of."""
+    try:
+        follow(data)
+    except Corrupt as error:
+        if Path(error.file) == index_path(data, 0):
+            mark_damaged(data, 0, error.what)
+        raise
+
+
+def _ends_well(work: Callable[[], object]) -> bool:
+    """Whether it comes to its end, in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
 # ---- journals ----------------------------------------------------------------------------------------------
 
 
@@ -293,18 +321,23 @@ class _Caches:
         return "located" if self._notes_of_start() != self._notes else "of no account"
 
     def index(self) -> str:
-        if self._notes_of_start() != self._notes:
-            self._found += 1
-            if self._found % REBUILT_EVERY == 1:
-                self._build_again()
-            return "located"
-        try:
-            entries = self._read_index()
-        except Corrupt:
-            return "located"
-        if entries == self._entries:
-            return "of no account"
-        return self._older(entries)
+        if broken_pages(index_path(self._data, 0)):
+            return READING
+        if self._notes_of_start() != self._notes or list(damaged_caches(self._data, 0)):
+            return self._located()
+        entries = self._read_index()
+        return "of no account" if entries == self._entries else self._older(entries)
+
+    def read_damaged(self) -> str:
+        """Its pages are broken. A start that reads them has the journal's state; the one after a start that died looks first."""
+        self._notes_of_start()
+        return self._located()
+
+    def _located(self) -> str:
+        self._found += 1
+        if self._found % REBUILT_EVERY == 1:
+            self._build_again()
+        return "located"
 
     def _older(self, entries: dict[bytes, Entry]) -> str:
         """A change in LMDB's meta pages shows the index as it was a checkpoint before: it must then be that, whole."""
@@ -319,11 +352,15 @@ class _Caches:
         )
 
     def _build_again(self) -> None:
-        """What the next follower does with a damaged index; in a copy, so that the damage stays."""
+        """What followers do with a damaged index, which a ledger starts again; in a copy, so that the damage stays."""
         copy = self._data.with_name("again")
         shutil.copytree(self._data, copy)
         try:
-            follow(copy)
+            for _ in range(STARTS):
+                if _ends_well(lambda: _follow_beside(copy)):
+                    break
+            else:
+                raise AssertionError(f"{STARTS} followers died at a damaged index")
             found = recovered(copy)
             assert found.index is not None, found.why_no_index
             assert digests_of(found) == self._state, "after a follower a start has another state"

@@ -7,7 +7,8 @@ between turns sees whole turns only. Nothing here awaits, logs, or knows what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, final
 
 K = TypeVar("K")
@@ -22,7 +23,7 @@ class Store(Generic[K, S]):
     change is noticed, but `discard` cannot undo it: validate before the first change.
     """
 
-    __slots__ = ("_load", "_note", "dirty", "get", "kind", "states")
+    __slots__ = ("_load", "_note", "dirty", "get", "kind", "put", "states")
 
     def __init__(
         self,
@@ -39,6 +40,8 @@ class Store(Generic[K, S]):
         #: The state: in memory, else loaded (and kept), else None. The dict's own method while nothing can be loaded.
         self.get: Callable[[K], S | None] = self.states.get
         self._note = changes.append
+        #: Make this the state of a key; what was there before comes back if the turn is discarded.
+        self.put: Callable[[K, S], None] = self._put_noted
         self.load = load
 
     @property
@@ -51,13 +54,26 @@ class Store(Generic[K, S]):
         self._load = load
         self.get = self.states.get if load is None else self._get_or_load
 
-    def put(self, key: K, state: S) -> None:
-        """Make this the state; what was there before comes back if the turn is discarded."""
+    def _put_noted(self, key: K, state: S) -> None:
         states, dirty = self.states, self.dirty
         self._note((self, key, states.get(key)))
         states[key] = state
         if dirty is not None:
             dirty.add(key)
+
+    def _put_dirty(self, key: K, state: S) -> None:
+        self.states[key] = state
+        if self.dirty is not None:
+            self.dirty.add(key)
+
+    def notes(self, wanted: bool) -> None:
+        """Whether `put` notes what was there before: for `Entities.unnoted`."""
+        if wanted:
+            self.put = self._put_noted
+        elif self.dirty is None:
+            self.put = self.states.__setitem__
+        else:
+            self.put = self._put_dirty
 
     def touch(self, key: K) -> None:
         """Note that the state under this key was changed in place."""
@@ -80,6 +96,18 @@ class Store(Generic[K, S]):
         the state would be lost.
         """
         return self.passivate_where(_always, (key,)) == 1
+
+    def passivate_all(self, keys: Collection[K]) -> None:
+        """Passivate these, whose states somebody has just seen stored: each is in memory, named once, and not dirty.
+
+        KeyError, AssertionError where that is not so; RuntimeError without a loader. A third of `passivate_where`.
+        """
+        if self._load is None:
+            raise RuntimeError(f"{self.kind}: without a loader a passivated state would be lost")
+        assert not self.dirty or self.dirty.isdisjoint(keys), f"{self.kind}: some changed meanwhile"
+        states = self.states
+        for key in keys:
+            del states[key]
 
     def passivate_where(self, predicate: Callable[[K, S], bool], among: Iterable[K] | None = None) -> int:
         """Passivate each entity that the predicate names, among these keys or all; how many left memory.
@@ -153,6 +181,21 @@ class Entities:
     def kinds(self) -> list[str]:
         """The kinds that have a store."""
         return list(self._stores)
+
+    @contextmanager
+    def unnoted(self) -> Generator[None]:
+        """Meanwhile `put` notes nothing and `discard` brings nothing back: for a replay, of which nothing is used if it
+        fails. A put costs a half to a fifth. Whoever wants a dirty set gives it before, or takes all that is there after.
+        """
+        self._noted(False)
+        try:
+            yield
+        finally:
+            self._noted(True)
+
+    def _noted(self, wanted: bool) -> None:
+        for store in self._stores.values():
+            store.notes(wanted)
 
     def install(self) -> None:
         """End the turn: what it put stands."""

@@ -24,14 +24,23 @@ from ledger.closing import left_open
 from ledger.collecting import collect_rarely
 from ledger.config import Settings
 from ledger.domain.timers import ENGINE
-from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
+from ledger.endpoints import neighbours, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
+from ledger.engine.recovery import look_before_reading
 from ledger.engine.watched_clock import steady_clock
 from ledger.engine_wiring import engine_settings
 from ledger.errors import Rejected
-from ledger.journal import DataDirectory, Reserve, StorageError, create_or_open, open_partition
+from ledger.journal import (
+    DataDirectory,
+    Reserve,
+    StorageError,
+    create_or_open,
+    marked_reading,
+    open_partition,
+)
 from ledger.keys import DialKeys, KeyPair, read_pair, server_lock
+from ledger.projections.index_first import index_first
 from ledger.projections.status import status_rows
 from ledger.stop_signals import remembered_stops
 from ledger.views import position_row
@@ -194,6 +203,8 @@ class Ledger:
         )
         reserve = self._reserve(directory)
         reserve.open()
+        if not self._index_first(directory, stopped_early):
+            return None
         engine = Engine(
             directory,
             self._number,
@@ -233,10 +244,15 @@ class Ledger:
                 nursery.cancel_scope.cancel()
         finally:
             heads = engine.close()
-        self._say(
-            f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
-        )
+        failed = "" if heads else "; the journal had failed, see above"
+        self._say(f"stopped at {self._places(engine)}{failed}")
         return heads
+
+    def _index_first(self, directory: DataDirectory, stopped_early: Callable[[], bool]) -> bool:
+        with marked_reading(directory.journal("trading", self._number).path) as died:
+            if died:
+                look_before_reading(directory, self._number)
+            return index_first(self._settings, self._data, self._number, self._say, stopped_early)
 
     def _bind_command_sub(self) -> dict[str, tuple[zmq.Socket[bytes], str]]:
         """The seed's lossy way in for commands, if it is asked for."""
@@ -311,7 +327,7 @@ class Ledger:
     async def _join(self, nursery: trio.Nursery, engine: Engine) -> None:
         """Take part among other partitions: follow partition 0, and tell it what it should pass on."""
         engine.neighbours = functools.partial(
-            _neighbours, self._data, self._number, engine.directory.partitions
+            neighbours, self._data, self._number, engine.directory.partitions
         )
         keys = None if self._pair is None else DialKeys(self._pair, self._pair.public)
         if self._number == 0:
@@ -377,16 +393,6 @@ class Ledger:
     def _places(self, engine: Engine) -> str:
         number = self._number
         return f"trading/{number}:{engine.open_trading.durable_seq} market/{number}:{engine.open_market.durable_seq}"
-
-
-def _neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
-    """Where the other partitions listen, or listened last."""
-    rows: list[dict[str, Any]] = []
-    for number in range(partitions):
-        if number != own:
-            with suppress(NoEndpoints):
-                rows.append({"partition": number, **read_endpoints(data, number).endpoints})
-    return rows
 
 
 def ready_line(about: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -153,3 +154,17 @@ def test_after_a_restart_a_person_confirms_before_new_orders_are_taken(careful: 
         order("c2")
     typed.good("confirm", "--reason", "compared with the venue", "--data", careful.data)
     order("c2")
+
+
+def test_a_start_behind_a_long_history_builds_the_index_first(ledger: Child, typed: Any) -> None:
+    typed.good("simulate", "--orders", 300, "--data", ledger.data)
+    before = head(typed, ledger.data)
+    assert ledger.stop() == 0
+    for made in ("index", "snapshots"):
+        shutil.rmtree(ledger.data / made, ignore_errors=True)
+    with Child(ledger.data, ["recovery.in_memory_events_max=100"]) as again:
+        again.start()
+        assert head(typed, ledger.data) == before
+        said = log_of_last_start(again)
+        assert "the index is built first" in again.log.read_text()
+        assert "recovered 0 trading events in " in said

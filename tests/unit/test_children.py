@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -54,14 +55,27 @@ async def test_a_killed_child_is_started_again(child: Child) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_child_that_is_just_being_started_is_stopped_too(child: Child) -> None:
+async def test_a_child_that_is_just_being_started_is_stopped_too(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, may_be_made = trio.Event(), trio.Event()
+    really = trio.lowlevel.open_process
+
+    async def open_process(*command: Any, **options: Any) -> trio.Process:
+        await may_be_made.wait()
+        process = await really(*command, **options)
+        made.set()
+        return process
+
+    monkeypatch.setattr(trio.lowlevel, "open_process", open_process)
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(child.run)
             await wait_all_tasks_blocked()
-            assert child.view().pid == 0, "its process is still being made"
             await child.stop()
-    assert child.view().state == "ended"
+            may_be_made.set()
+            await made.wait()
+    assert (child.view().state, child.exit_code) == ("ended", -signal.SIGTERM)
 
 
 async def test_a_child_that_refuses_is_not_tried_again(

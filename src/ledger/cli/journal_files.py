@@ -111,7 +111,11 @@ def drop_before(data: Path, journal: str, partition: int, seq: int) -> dict[str,
     """Drop whole segments of one partition that lie before an event. Raises Rejected, Corrupt, StorageError."""
     owner = owner_of(data)
     if owner is not None:
-        raise Rejected(f"{data} is owned by {owner}", "stop it first (SIGTERM), then drop")
+        place = show_place(journal, partition, seq)
+        raise Rejected(
+            f"{data} is owned by {owner}: segments are dropped while no ledger runs on them",
+            f"stop it (SIGTERM), then: ledger journal drop --before {place} --data {data}",
+        )
     opened = open_readonly(data)
     if partition >= opened.partitions:
         raise Rejected(f"there is no {journal}/{partition}: the journal has {opened.partitions} partition(s)")

@@ -155,12 +155,13 @@ def replay(
         load_base(reader.directory, fold, check_digest=True)
         end = reader.head()
         check_stopped(reader, end)
-        for frame in reader.frames():
-            if frame.first_seq > last or (to_time_ns is not None and frame.recorded_at_ns > to_time_ns):
-                break
-            events += apply_frame(fold, frame, last, str(data))
-            head = frame.head if frame.last_seq <= last else msgspec.structs.replace(frame.head, seq=last)
-            if on_progress is not None:
-                on_progress(head.seq, end.seq)
+        with fold.entities.unnoted():
+            for frame in reader.frames():
+                if frame.first_seq > last or (to_time_ns is not None and frame.recorded_at_ns > to_time_ns):
+                    break
+                events += apply_frame(fold, frame, last, str(data))
+                head = frame.head if frame.last_seq <= last else msgspec.structs.replace(frame.head, seq=last)
+                if on_progress is not None:
+                    on_progress(head.seq, end.seq)
         settled_seq = min(head.seq, reader.settled().seq)
     return Replayed(fold, head, events, time.perf_counter() - begun, settled_seq)

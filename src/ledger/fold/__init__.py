@@ -12,12 +12,14 @@ from ledger.fold.closed import (
     ClosedStates,
     is_closed,
     item_bytes,
+    item_hash,
     key_bytes,
     listing_keys,
     outcome_range,
     version_of,
 )
 from ledger.fold.control import ControlFold, exposure_key, position_kind, twin_key
+from ledger.fold.covered import Covered
 from ledger.fold.facts import Apply
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
@@ -52,6 +54,7 @@ __all__ = [
     "BookKey",
     "ClosedStates",
     "ControlFold",
+    "Covered",
     "MarketFold",
     "OrderKey",
     "Outcome",
@@ -74,6 +77,7 @@ __all__ = [
     "instruments",
     "is_closed",
     "item_bytes",
+    "item_hash",
     "key_bytes",
     "known_fills",
     "known_orders",

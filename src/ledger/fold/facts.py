@@ -81,8 +81,15 @@ class SourceFacts:
     def advance(self, event: Any) -> None:
         """The source has come as far as the number of this event."""
         source, store = event.source, self.sources
-        state = store.get(source)
-        after = sources.advanced(state, event.source_epoch, event.source_seq)
+        state = store.states.get(source)
+        number = event.source_seq
+        if (
+            state is not None and state[0] == event.source_epoch
+        ):  # so nearly always: `advanced` without the call
+            if number > state[1]:
+                store.put(source, (state[0], number, state[2]))
+            return
+        after = sources.advanced(state, event.source_epoch, number)
         if after is not state:
             store.put(source, after)
 

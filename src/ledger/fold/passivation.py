@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from operator import is_not
 from typing import Any, Final, final
 
 import actors
@@ -136,9 +135,8 @@ class Passivation:
 
     def _take_out(self, kind: str, leaving: dict[Any, int]) -> None:
         store = self._stores[kind]
-        left = store.passivate_where(is_not, leaving)  # all of them: no key is its own state
-        assert left == len(leaving), f"{len(leaving) - left} of {kind} stayed"
-        self._fold.away[kind] += left
+        store.passivate_all(leaving)
+        self._fold.away[kind] += len(leaving)
         if kind in HASHED:
             self._fold.entities_left(kind, leaving)
 

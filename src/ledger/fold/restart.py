@@ -19,6 +19,7 @@ from ledger.collecting import no_collection
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold.base import before_base, load_base
 from ledger.fold.closed import ClosedStates
+from ledger.fold.covered import Covered
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.market import MarketFold
@@ -28,6 +29,7 @@ from ledger.fold.trading import TradingFold
 from ledger.journal import (
     INDEX_FORMAT,
     SNAPSHOT_FORMAT,
+    Frame,
     Head,
     IndexFile,
     IndexOffset,
@@ -43,6 +45,8 @@ from ledger.journal import (
 Fold = TradingFold | MarketFold
 OTHER_CODE: Final = "other code made it"
 OTHER_LINEAGE: Final = "it is of another lineage"
+COVERED_EVENTS: Final = 2_048
+"""Folded at a time where the index holds what is closed, which is looked up at once; more leave the caches."""
 
 
 @final
@@ -142,13 +146,15 @@ def restart(
         loaded.newest(reader, end, last, uses_snapshots=uses_snapshots)
         loading = time.perf_counter() - begun
         with no_collection():
-            head, whole, events = _fold_on(loaded, reader, end, last, on_progress)
+            covered = _fold_covered(loaded, reader, end, last, on_progress)
+            with loaded.fold.entities.unnoted():
+                head, whole, events = _fold_on(loaded, reader, end, last, on_progress)
         settled_seq = min(head.seq, reader.settled().seq)
     loaded.folded(head.seq, as_of=as_of)
     return Restarted(
         loaded.fold,
         head,
-        events,
+        covered + events,
         time.perf_counter() - begun,
         settled_seq,
         loaded.head.seq if loaded.head is not None else 0,
@@ -159,6 +165,39 @@ def restart(
     )
 
 
+def _fold_covered(
+    loaded: _Loaded,
+    reader: JournalReader,
+    end: Head,
+    last: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> int:
+    """Where no snapshot was loaded, fold up to the place of the index, if there is one; how many events."""
+    to = loaded.covered_to(last)
+    if to is None:
+        loaded.begin()
+        return 0
+    covered = loaded.beside_index()
+    events, waiting = 0, 0
+    some: list[Frame] = []
+    head = reader.directory.origin
+    with loaded.fold.entities.unnoted():
+        for frame in reader.frames(None, to.seq):
+            some.append(frame)
+            waiting += frame.count
+            if waiting < COVERED_EVENTS and frame.last_seq < to.seq:
+                continue
+            events += covered.apply(some)
+            head = frame.head
+            if on_progress is not None:
+                on_progress(head.seq, end.seq)
+            waiting = 0
+            some.clear()
+    covered.finish()
+    loaded.is_covered(to, head)
+    return events
+
+
 def _fold_on(
     loaded: _Loaded,
     reader: JournalReader,
@@ -167,7 +206,7 @@ def _fold_on(
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[Head, Head, int]:
     """Fold what follows; (where it ends, the last whole frame's head, how many events)."""
-    head = whole = loaded.head or reader.directory.origin
+    head = whole = loaded.place or reader.directory.origin
     events, fold, file = 0, loaded.fold, str(reader.directory.path)
     for frame in reader.frames(head.seq + 1):
         if frame.first_seq > last:
@@ -201,6 +240,9 @@ class _Loaded:
         self._passivates = passivates and journal == "trading"
         self.notes: list[str] = []
         self.head: Head | None = None
+        """Of the snapshot or the base; None: it began with nothing."""
+        self.place: Head | None = None
+        """What is folded so far; None: nothing."""
         self.closed: ClosedStates | None = None
         self.passivation: Passivation | None = None
         self.fold: Fold = (TradingFold if journal == "trading" else MarketFold)(partition, entities)
@@ -217,10 +259,8 @@ class _Loaded:
             self.notes.append(f"snapshot {self._place(each.seq)} is not used: {reason}")
         if last < reader.directory.origin.seq:
             raise before_base(reader.directory, last)
-        has_base = load_base(reader.directory, self.fold)
-        self._begin(0, None)  # a base is whole: nothing of it is away
-        if has_base:
-            self.head = reader.directory.origin
+        if load_base(reader.directory, self.fold):
+            self.head = self.place = reader.directory.origin
             self.notes.append(f"begun with the base at {self._place(self.head.seq)}")
 
     def _place(self, seq: int) -> str:
@@ -247,19 +287,44 @@ class _Loaded:
             load_fold(self.fold, body)
         except (msgspec.MsgspecError, KeyError, ValueError) as error:
             return f"its state cannot be read: {error}"
-        self.head = Head(header.epoch, header.seq, header.chain, header.recorded_at_ns)
+        self.head = self.place = Head(header.epoch, header.seq, header.chain, header.recorded_at_ns)
         self._begin(int(header.index_digest, 16), header.index_counts)
         return ""
 
+    def begin(self) -> None:
+        """What is there is whole: no snapshot was loaded."""
+        if self.passivation is None:
+            self._begin(0, None)
+
     def _begin(self, index_digest: int, counts: dict[str, int] | None) -> None:
-        if not isinstance(self.fold, TradingFold) or (not self._passivates and self._index is None):
+        if not isinstance(self.fold, TradingFold) or self._index is None:
             return
         self.passivation = Passivation(self.fold, index_digest=index_digest, counts=counts)
-        if self._index is not None:
-            self.closed = ClosedStates(self._index)
-            if self.head is not None:  # else nothing is away, so nothing needs to be looked for
-                self.closed.look_back(self.head.seq)
-                self.passivation.attach(self.closed)
+        self.closed = ClosedStates(self._index)
+        if self.place is not None:  # else nothing is away, so nothing needs to be looked for
+            self.closed.look_back(self.place.seq)
+            self.passivation.attach(self.closed)
+
+    # ---- beside the index --------------------------------------------------------------------------------------
+
+    def covered_to(self, last: int) -> IndexOffset | None:
+        """The place of an index that lies ahead, where no snapshot was loaded and the fold comes so far."""
+        if self.passivation is not None or self._index is None or not isinstance(self.fold, TradingFold):
+            return None
+        offset = self._index.offset()
+        at = 0 if self.place is None else self.place.seq
+        return offset if offset is not None and at < offset.seq <= last else None
+
+    def beside_index(self) -> Covered:
+        """The fold, up to the place of the index."""
+        assert self._index is not None
+        assert isinstance(self.fold, TradingFold)
+        return Covered(self.fold, ClosedStates(self._index))
+
+    def is_covered(self, offset: IndexOffset, head: Head) -> None:
+        """The fold stands where the index does, as a snapshot of that place would have it."""
+        self.place = head
+        self._begin(int(offset.digest, 16), offset.counts)
 
     def comes(self, seq: int) -> None:
         """The next event to be folded is this one."""
@@ -268,6 +333,11 @@ class _Loaded:
 
     def folded(self, seq: int, *, as_of: bool) -> None:
         """All is folded, up to `seq`."""
+        if (
+            self.passivation is None and self._passivates
+        ):  # without an index: now, so that the fold noted nothing
+            assert isinstance(self.fold, TradingFold)
+            self.passivation = Passivation(self.fold)
         if self.passivation is None or self.closed is None or self._index is None:
             return
         if as_of:

@@ -203,7 +203,7 @@ class TradingFold:
             FillBusted: self._fill_changed,
             FillCorrected: self._fill_changed,
             OrderAdopted: self._order_adopted,
-            PositionRestated: self._position_restated,
+            PositionRestated: self.move_position,
             OrderAccepted: self._order_named,
             OrderReplaced: self._order_replaced,
             OrderRejected: reported,
@@ -264,41 +264,45 @@ class TradingFold:
         if held:
             symbol, _, order = event.key.partition("/")
             key = (symbol, order)
-            state = self.orders.get(key)
+            before = after = self.orders.get(key)
             for _, execution in held:
-                state = orders.evolve(state, execution, seq, now)
-            assert state is not None
-            self.orders.put(key, state)
+                after = orders.evolve(after, execution, seq, now)
+            assert after is not None
+            self._put_order(key, before, after, seq)
 
     # ---- orders --------------------------------------------------------------------------------------------
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
         key = (event.symbol, event.client_order_id)
         state = submitted(event, seq, now, self.partition)
-        self.orders.put(key, state)
         self.order_of_number.put(state.terms.order_id, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
+        self.order_came(key, event, now)
+        self._put_order(key, None, state, seq)
+
+    def order_came(self, key: OrderKey, event: OrderSubmitted, now: int) -> None:
         control = self.control
         if event.px is None and event.stop_px is None and event.twice_mark is not None:
             control.marked(key, event.twice_mark)
-        if control.kept:
-            control.order_moved(None, state, seq)
         if control.duplicate_window_ns:
             control.submitted(key, event, now)
 
     def _requested(self, seq: int, now: int, event: CancelRequested | ReplaceRequested) -> None:
         key = (event.symbol, event.order)
-        self._move_order(key, event, seq, now)
+        self.move_order(key, event, seq, now)
         self.order_of_id.put((event.symbol, event.client_order_id), key)
         if type(event) is CancelRequested and event.mass_seq:
             self.control.mass_asked(event.mass_seq)
         else:
             self.outcomes.put(event.command_id, Outcome(seq, event))
 
-    def _move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
+    def move_order(self, key: OrderKey, event: Any, seq: int, now: int) -> None:
         before = self.orders.get(key)
         assert before is not None, f"{event} of an order that there is not"
         after = ORDER_STEPS[type(event)](before, event, seq, now)
+        self._put_order(key, before, after, seq)
+
+    def _put_order(self, key: OrderKey, before: OrderState | None, after: OrderState, seq: int) -> None:
         self.orders.put(key, after)
         if self.control.kept:
             self.control.order_moved(before, after, seq)
@@ -306,7 +310,7 @@ class TradingFold:
     def _order_reported(self, seq: int, now: int, event: Any) -> None:
         self.facts.advance(event)
         if event.order:
-            self._move_order((event.symbol, event.order), event, seq, now)
+            self.move_order((event.symbol, event.order), event, seq, now)
 
     def _order_expired(self, seq: int, now: int, event: OrderExpired) -> None:
         if event.origin is Origin.LOCAL:  # no sender said so: nobody's number is taken
@@ -315,8 +319,7 @@ class TradingFold:
             self._order_reported(seq, now, event)
 
     def _order_concluded(self, seq: int, now: int, event: Any) -> None:
-        key = (event.symbol, event.order)
-        self.orders.put(key, orders.evolve(self.orders.get(key), event, seq, now))
+        self.move_order((event.symbol, event.order), event, seq, now)
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
         self._order_reported(seq, now, event)
@@ -328,7 +331,7 @@ class TradingFold:
         self.facts.advance(event)
         key = (event.symbol, event.order)
         if event.order:
-            self._move_order(key, event, seq, now)
+            self.move_order(key, event, seq, now)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
 
@@ -344,9 +347,7 @@ class TradingFold:
         self.facts.advance(event)
         key = (event.symbol, event.order)
         state = orders.evolve(None, event, seq, now, self.partition)
-        self.orders.put(key, state)
-        if self.control.kept:
-            self.control.order_moved(None, state, seq)
+        self._put_order(key, None, state, seq)
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
@@ -357,15 +358,14 @@ class TradingFold:
         self.facts.advance(event)
         symbol = event.symbol
         key: FillKey = (event.exchange, event.account, symbol, event.trade_date, event.execution_id)
-        self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
+        if self.closed is not None:
+            self.fills.get(key)  # a bust that waited may be away: the digest takes it out when it comes back
         self.fills.put(key, fills.filled(event, seq, now, self.partition))
         if self.fills_by_position.is_asked:
             self.fills_by_position.filled((event.strategy_id, symbol), key)
-        if event.order and self.quarantine.states and self._held("order", f"{symbol}/{event.order}"):
-            self.operations.hold(f"{symbol}/{event.order}", seq, event)
-        elif event.order:
+        if event.order and not (self.quarantine.states and self.holds(event, seq)):
             order = (symbol, event.order)
-            self._move_order(order, event, seq, now)
+            self.move_order(order, event, seq, now)
             if event.venue_order_id:
                 self.order_of_venue_id.put((event.exchange, event.venue_order_id), order)
         self.move_position(seq, now, event)
@@ -384,17 +384,17 @@ class TradingFold:
         self.facts.advance(event)
         for key in fills.event_keys(event):
             self.fills.put(key, fills.evolve(self.fills.get(key), event, key, seq, now, self.partition))
-        if event.order and self._held("order", f"{event.symbol}/{event.order}"):
-            self.operations.hold(f"{event.symbol}/{event.order}", seq, event)
-        elif event.order:
-            self._move_order((event.symbol, event.order), event, seq, now)
+        if event.order and not self.holds(event, seq):
+            self.move_order((event.symbol, event.order), event, seq, now)
 
     def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
         for change in self.operations.adjusted(seq, now, event):
             self.move_position(seq, now, change)
 
-    def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
-        self.move_position(seq, now, event)
-
-    def _held(self, kind: str, key: str) -> bool:
-        return bool(self.quarantine.get((kind, key)))
+    def holds(self, event: OrderFilled | FillBusted | FillCorrected, seq: int) -> bool:
+        """Whether the execution's order is set aside: it takes it at its release."""
+        key = f"{event.symbol}/{event.order}"
+        if not self.quarantine.get(("order", key)):
+            return False
+        self.operations.hold(key, seq, event)
+        return True

@@ -9,6 +9,7 @@ from ledger.journal.begun import JOURNALS, PARENTS
 from ledger.journal.commit import Commit
 from ledger.journal.copying import CopyMark, copy_journal, read_mark
 from ledger.journal.cutting import begin_lineage, drop_segments, droppable, finish_lineage
+from ledger.journal.damaged_caches import damaged_caches
 from ledger.journal.directory import DataDirectory, create_or_open, open_partition, open_readonly
 from ledger.journal.errors import Corrupt, JournalFull, Refused, StorageError
 from ledger.journal.findings import Problem, Report, VerifiedHead
@@ -39,9 +40,16 @@ from ledger.journal.index import (
     pack_entry,
     remove_index,
     unpack_entry,
+    version_in,
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
-from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
+from ledger.journal.manifest import (
+    BaseRecord,
+    ParentRecord,
+    SegmentManifest,
+    software_version,
+    write_durably,
+)
 from ledger.journal.offsets import KnownOffset, note_offset, noted_offsets
 from ledger.journal.ownership import Owner, owner_of, writer_of
 from ledger.journal.read import JournalReader
@@ -117,6 +125,7 @@ __all__ = [
     "copy_journal",
     "create_or_open",
     "damage_of",
+    "damaged_caches",
     "decode_frame",
     "drop_segments",
     "drop_snapshots",
@@ -143,8 +152,10 @@ __all__ = [
     "read_snapshot",
     "remove_index",
     "snapshots_path",
+    "software_version",
     "unpack_entry",
     "verify",
+    "version_in",
     "write_base",
     "write_durably",
     "write_snapshot",

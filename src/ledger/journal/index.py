@@ -29,6 +29,8 @@ _OFFSET: Final = b"\x00offset"
 _BEFORE: Final = b"\x01"
 _HEAD: Final = 28
 """Bytes of an entry before its payload: checksum 4, version 8, digest 16."""
+_DAMAGE: Final = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.CursorFullError, lmdb.PageFullError)
+_MODULO: Final = 1 << 128
 _HINT: Final = "nothing is lost: delete the directory of the index; the follower builds it again"
 
 
@@ -69,10 +71,14 @@ def pack_entry(key: bytes, version: int, digest: bytes, payload: bytes) -> bytes
 
 def unpack_entry(key: bytes, value: bytes, path: Path) -> Entry:
     """A stored entry. Raises Corrupt where a byte of it is not as it was written."""
-    rest = value[4:]
-    if len(value) < _HEAD or zlib.crc32(key + rest) != int.from_bytes(value[:4], "big"):
+    return Entry(version_in(key, value, path), value[12:28], value[28:])
+
+
+def version_in(key: bytes, value: bytes, path: Path) -> int:
+    """The version of a stored entry, whole: it raises as `unpack_entry` does, in half the time."""
+    if len(value) < _HEAD or zlib.crc32(value[4:], zlib.crc32(key)) != int.from_bytes(value[:4], "big"):
         raise Corrupt(str(path), f"index key {key.hex()}", "its checksum does not hold", _HINT)
-    return Entry(int.from_bytes(rest[:8], "big"), rest[8:24], rest[24:])
+    return int.from_bytes(value[4:12], "big")
 
 
 def index_path(data: Path, partition: int) -> Path:
@@ -206,6 +212,39 @@ class IndexFile:
             kept.setdefault(key[9:], []).append(unpack_entry(key[9:], entry.payload, self.path))
         return kept
 
+    def damage(self) -> str:
+        """What is wrong with it as a whole, as of now; "" where nothing is: that every entry is as it was written, that
+        they are in order and each is found by its key, and that their digests sum up to the offset's.
+
+        Reads everything, some 2 us of CPU an entry. A page that leads beyond the file kills who reads it: `broken_pages`
+        finds that without reading by LMDB.
+        """
+        self.release()
+        try:
+            offset = self.offset()
+            found = self._damaged_entry(0 if offset is None else int(offset.digest, 16))
+        except Corrupt as error:
+            return error.what
+        except Unavailable as error:
+            return str(error)
+        except lmdb.Error as error:
+            return str(self._unreadable(error))
+        finally:
+            self.release()
+        return found
+
+    def _damaged_entry(self, digest: int) -> str:
+        last, view = b"", self._view()
+        with view.cursor() as cursor:
+            for key, value in cursor.iternext() if cursor.first() else ():
+                if key <= last:
+                    return f"index key {key.hex()} stands behind {last.hex()}"
+                if view.get(key) != value:  # not by a cursor, which looks at its own page first
+                    return f"index key {key.hex()} is not found"
+                last = key
+                digest -= int.from_bytes(unpack_entry(key, value, self.path).digest, "big")
+        return "" if digest % _MODULO == 0 else "the digests of its entries are not what its offset says"
+
     def _unreadable(self, error: lmdb.Error) -> Corrupt | Unavailable:
         if isinstance(error, lmdb.BadTxnError):
             return Unavailable(f"{self.path} cannot be read: {error}", "try again")
@@ -221,7 +260,9 @@ class IndexFile:
     ) -> None:
         """One checkpoint: (key, new value or None to remove, old value or None) and the offset; durable when it returns.
 
-        Give the entries in the order of their keys: neighbours in one page take an eighth of the time. Old values are kept; those of checkpoints at or below `forget_before` go. Raises StorageError.
+        Give the entries in the order of their keys: neighbours in one page take an eighth of the time. Old values are
+        kept; those of checkpoints at or below `forget_before` go. Raises StorageError; Corrupt, where a page of the file
+        is damaged.
         """
         assert self._writable, f"{self.path} is open for reading"
         self.release()
@@ -246,6 +287,8 @@ class IndexFile:
                 stored = pack_entry(_OFFSET, offset.seq, bytes(16), msgspec.msgpack.encode(offset))
                 transaction.put(_OFFSET, stored)
                 _forget(transaction, forget_before)
+        except _DAMAGE as error:
+            raise self._unreadable(error) from error
         except (lmdb.Error, OSError) as error:
             raise storage_error("writing", str(self.path), error) from error
 

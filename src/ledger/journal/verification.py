@@ -14,6 +14,7 @@ import msgspec
 
 from ledger.journal.base import fork_hash, read_base
 from ledger.journal.begun import JOURNALS, PARENTS
+from ledger.journal.damaged_caches import damaged_caches
 from ledger.journal.directory import open_readonly
 from ledger.journal.environment import SegmentHandle
 from ledger.journal.errors import Corrupt
@@ -52,6 +53,8 @@ def verify(path: Path | str, on_progress: Progress | None = None) -> Report:
         data = open_readonly(path)
         parts = [path / journal / str(part) for journal in JOURNALS for part in range(data.partitions)]
         _verify_partitions(check, path, parts)
+        for part in range(data.partitions):
+            check.notices.extend(damaged_caches(path, part))
         parents = sorted(each for each in (path / PARENTS).glob("*") if each.is_dir())
         check.notices.extend(
             f"{each} is the journal of an earlier lineage: verify it by its path" for each in parents

@@ -15,8 +15,7 @@ from typing import Any, Final, final
 from msgspec import Struct
 
 import actors
-from ledger.codec import MODULO, entity_hash
-from ledger.domain.fill import FillState
+from ledger.codec import MODULO
 from ledger.errors import Corrupt
 from ledger.fold import (
     HASHED,
@@ -29,6 +28,7 @@ from ledger.fold import (
     fingerprint,
     is_closed,
     item_bytes,
+    item_hash,
     key_bytes,
     listing_keys,
     open_index,
@@ -59,8 +59,9 @@ from ledger.journal import (
 )
 from ledger.projections.writer_lock import WriterLock
 
-CHECKPOINT_EVENTS: Final = 20_000
-"""Events folded before a checkpoint is made although more are there."""
+CHECKPOINT_EVENTS: Final = 5_000
+"""Events folded before a checkpoint is made although more are there: with more of them at once it leaves the caches, and an
+event costs a fifth more; with fewer the syncs weigh."""
 FORGOTTEN_MAX: Final = 50_000
 """Outcomes of commands forgotten at one checkpoint: more than come in between."""
 _NO_DIGEST: Final = bytes(16)
@@ -111,6 +112,10 @@ class Follower:
         self.lineage = open_readonly(self._data).lineage
         self._lock = WriterLock(self._data / "index" / str(self._partition) / "follower.lock")
 
+    def release(self) -> None:
+        """Be no follower any more: of one that could not open."""
+        self._lock.release()
+
     def open(self) -> None:
         """Be where the index is. Raises Corrupt where the journal is, StorageError, Unavailable."""
         path = index_path(self._data, self._partition)
@@ -122,6 +127,7 @@ class Follower:
     def _open(self) -> None:
         self.index = self._open_index()
         offset = self.index.offset()
+        origin = open_readonly(self._data).journal("trading", self._partition).origin
         found = restart(
             self._data,
             "trading",
@@ -130,7 +136,7 @@ class Follower:
             passivates=True,
             wal=False,
             # From there on by `step`, with checkpoints between: memory does not grow with what is to be followed.
-            to_seq=0 if offset is None else offset.seq,
+            to_seq=origin.seq if offset is None else offset.seq,
         )
         market = restart(self._data, "market", self._partition, wal=False)
         for note in (*found.notes, *market.notes):
@@ -150,6 +156,9 @@ class Follower:
         with JournalReader(self._data, "trading", self._partition, wal=False) as reader:
             end = reader.settled()
             file, _, why = open_index(self._data, self._partition, reader, end, writable=True)
+            if file is not None and (why := file.damage()):
+                file.close()
+                file = None
             if file is None:
                 self._say(f"follower: the index is built again: {why}")
                 remove_index(self._data, self._partition)
@@ -196,11 +205,12 @@ class Follower:
 
     def _fold_some(self, name: str, fold: TradingFold | MarketFold) -> bool:
         events, head = 0, self.heads[name]
-        for frame in self._readers[name].frames(head.seq + 1):
-            events += apply_frame(fold, frame, frame.last_seq, str(self._data))
-            self.heads[name] = frame.head
-            if events >= self._checkpoint_events:
-                break
+        with fold.entities.unnoted():
+            for frame in self._readers[name].frames(head.seq + 1):
+                events += apply_frame(fold, frame, frame.last_seq, str(self._data))
+                self.heads[name] = frame.head
+                if events >= self._checkpoint_events:
+                    break
         return bool(events)
 
     @property
@@ -259,40 +269,42 @@ class Follower:
         known = self.index.values(names)
         hashed = kind in HASHED
         may_be_open = hashed or kind == "outcome"  # an id is closed from the beginning
+        lists = kind == "fill"
         told = _Told()
         listed: list[_Write] = []
         for name in names:
             key = key_of[name]
             state, stored = states[key], known.get(name)
-            old, before = None, 0
-            if stored is not None:
-                old = unpack_entry(name, stored, self.index.path)
-                before = int.from_bytes(old.digest, "big")
+            before = 0 if stored is None else self._told_before(name, stored)
             if may_be_open and not is_closed(kind, state):
-                if old is not None:
+                if stored is not None:
                     entries.append((name, None, stored))
                     told.digest -= before
                     told.count -= 1
                 continue
             payload = item_bytes(kind, key, state)
-            if old is not None and old.payload == payload:
+            if stored is not None and unpack_entry(name, stored, self.index.path).payload == payload:
                 told.closed[key] = before
                 continue
             hash_, digest = 0, _NO_DIGEST
             version = (version_of(kind, state) or seq) if may_be_open else seq
             if hashed:
-                hash_ = entity_hash(kind, key, state)
-                digest = hash_.to_bytes(16, "big")
+                digest = item_hash(kind, payload)
+                hash_ = int.from_bytes(digest, "big")
             entries.append((name, pack_entry(name, version, digest, payload), stored))
-            if type(state) is FillState and state.fill_id:  # an alias is not listed
+            if lists and state.fill_id:  # an alias is not listed
                 for place in listing_keys(key, state):
                     listed.append((place, pack_entry(place, version, _NO_DIGEST, name), None))
             told.digest += hash_ - before
-            told.count += old is None
+            told.count += stored is None
             told.closed[key] = hash_
         listed.sort(key=_key)
         entries += listed
         return told
+
+    def _told_before(self, name: bytes, stored: bytes) -> int:
+        """The hash of what stands in the index."""
+        return int.from_bytes(unpack_entry(name, stored, self.index.path).digest, "big")
 
     def _expired(self, head: Head) -> list[bytes]:
         """The outcomes that nobody may ask for any more: the engine, whose time is at least the head's, refuses their ids.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -38,26 +39,28 @@ def run(settings: Settings, data: Path, partition: int) -> int:
     gc.set_threshold(*THRESHOLDS)
     # Until somebody listens, a request to stop waits: the last snapshot is to be written.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    _take(follower)
+    take_over(follower)
     print('ready {"name":"follower"}', flush=True)
     trio.run(_follow, follower)
     return 0
 
 
-def follower_of(settings: Settings, data: Path, partition: int) -> Follower:
-    """The follower that the settings ask for; it speaks on standard error. Nothing is read yet."""
+def follower_of(
+    settings: Settings, data: Path, partition: int, speaks: Callable[[str], None] = say
+) -> Follower:
+    """The follower that the settings ask for; it speaks on standard error, unless told otherwise. Nothing is read yet."""
     return Follower(
         data,
         partition,
         snapshot_events=settings.persistence.snapshot_interval_events,
         snapshots_kept=settings.recovery.snapshots_kept,
-        say=say,
+        say=speaks,
         idempotence_window_ns=settings.engine.idempotence_window_s * 10**9,
     )
 
 
-def _take(follower: Follower) -> None:
-    """Become the follower; one whose ledger was killed may still be writing its last snapshot."""
+def take_over(follower: Follower) -> None:
+    """Become the follower; one whose ledger was killed may still be writing its last snapshot. Raises Fenced."""
     until = time.monotonic() + TAKE_S
     while True:
         try:

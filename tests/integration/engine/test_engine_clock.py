@@ -14,28 +14,10 @@ from ledger.domain.operator_commands import ConfirmRecovery
 from ledger.domain.operator_events import ClockSampled
 from ledger.engine.watched_clock import WatchedClock, steady_clock
 from ledger.wire import Committed, FactCommitted, Refused
-from running_engine import START_NS, Clock, Ids, accepted, fill, journaled, names, replayed, running
+from running_engine import START_NS, Ids, Machine, accepted, fill, journaled, names, replayed, running
 
 S = 10**9
 HOUR = 3600 * S
-
-
-class Machine:
-    """A wall clock that a test sets, and a steady one that it only lets go on."""
-
-    def __init__(self) -> None:
-        self.wall = Clock()
-        self._set = 0
-
-    def set(self, step_ns: int) -> None:
-        self.wall.now_ns += step_ns
-        self._set += step_ns
-
-    def steady(self) -> int:
-        return self.wall.now_ns - self._set
-
-    def ids(self) -> Ids:
-        return Ids(self.wall.now_ns)
 
 
 def at(path: Path, machine: Machine, new_id: Ids | None = None) -> Any:

@@ -110,6 +110,8 @@ async def test_a_drop_keeps_the_whole_state_behind_a_base(tmp_path: Path, typed:
     async with running(data, settings=SMALL, clock=clock, new_id=ids) as one:
         (again,) = await one.ask("commands", first)
         assert (again.seq, again.repeated) == (answered.seq, True)
+        code, _, err = typed("journal", "drop", "--before", place, "--data", data)
+        assert (code, f"then: ledger journal drop --before {place} --data {data}" in err) == (2, True)
         (gone,) = await one.rows("order", symbol="AAPL", client_order_id="c0")
         assert gone["cum_qty"] == "40"
         await trade(one, 300, 5)

@@ -19,6 +19,8 @@ from ledger.errors import Unavailable
 
 START_S: Final = 180.0
 STOP_S: Final = 15.0
+FETCH_S: Final = 240.0
+FETCHES: Final = 2
 
 
 class Missing(Unavailable):
@@ -31,6 +33,8 @@ class Server:
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     """Debian packages that bring it."""
+    restores_signals: ClassVar[bool] = True
+    """Whether the signals that Python ignores act on it as usual: a file that may not grow then ends it (SIGXFSZ)."""
 
     def __init__(self, directory: Path, port: int = 0) -> None:
         """`port` 0: the one it had in this directory, else a free one."""
@@ -40,6 +44,12 @@ class Server:
         self.pid: int = int(state.get("pid", 0))
         self.more: dict[str, Any] = dict(state.get("more", {}))
         """What else must be known to find it again."""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self.remove()
 
     # ---- of each server ------------------------------------------------------------------------------------
 
@@ -102,6 +112,7 @@ class Server:
                 group=self.user(),
                 extra_groups=[] if self.user() else None,
                 env={**os.environ, **self.environment()},
+                restore_signals=self.restores_signals,
             )
         self.pid = process.pid
         self.save()
@@ -194,11 +205,14 @@ def _parents() -> Iterator[tuple[int, int]]:
             yield int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
 
 
-def free_port() -> int:
+def free_port(most: int = 65_535) -> int:
     """A loopback port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    while True:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+        if port <= most:
+            return port
 
 
 def answers(address: tuple[str, int], said: bytes = b"", expected: bytes = b"") -> bool:
@@ -245,17 +259,22 @@ def fetched_by_maven(
     folder.mkdir(parents=True)
     for file, text in files.items():
         (folder / file).write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [maven, "-q", "-B", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        cwd=folder,
-    )
-    if done.returncode == 0 and not kept.exists():
+    done = any(_ends_well([maven, "-q", "-B", *arguments], folder) for _ in range(FETCHES))
+    if done and not kept.exists():
         (folder / name).replace(kept)
     shutil.rmtree(folder, ignore_errors=True)
     return kept if kept.exists() else None
+
+
+def _ends_well(command: Sequence[str], folder: Path) -> bool:
+    """Whether it ended with 0, and in time: Maven waits half an hour for a repository that has fallen silent."""
+    quiet = subprocess.DEVNULL
+    with suppress(subprocess.TimeoutExpired):
+        ended = subprocess.run(
+            command, cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet, timeout=FETCH_S, check=False
+        )
+        return ended.returncode == 0
+    return False
 
 
 def install(packages: Sequence[str]) -> bool:
