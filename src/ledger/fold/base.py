@@ -1,7 +1,7 @@
 """A fold at a cut as the base of what follows, and a fold from one.
 
-The states of a base have a schema version. A field may be added at the end of a state with a default; anything else is
-a new version and an upcaster here, from the body of the old one. What comes out must have the digest that the base
+The states of a base have a schema version. Whatever changes a state's bytes is a new version and an upcaster here, from
+the body of the old one; a field that is added at the end of a state with a default needs none but itself. What comes out must have the digest that the base
 names, unless it was upcast.
 """
 
@@ -29,9 +29,10 @@ from ledger.journal import (
     write_base,
 )
 
-BASE_SCHEMA: Final = 1
-BODY_UPCASTERS: Final[dict[int, Callable[[bytes], bytes]]] = {}
-"""By schema version, what makes the body of the next one. Empty until a state changes in more than its end."""
+BASE_SCHEMA: Final = 2
+BODY_UPCASTERS: Final[dict[int, Callable[[bytes], bytes]]] = {1: lambda body: body}
+"""By schema version, what makes the body of the next one. Schema 2 only adds fields at the end of states, but a state with
+one more has another digest."""
 
 
 def cut_base(

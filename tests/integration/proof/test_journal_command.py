@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.errors import Corrupt
+from ledger.fold import TradingFold, base, load_base
 from ledger.journal import JournalReader, KnownOffset, note_offset, open_readonly, verify
 from ledger.testing import Child
 from running_engine import SETTINGS, Clock, Ids, Running, accepted, fill, replayed, running
@@ -116,6 +118,31 @@ async def test_a_drop_keeps_the_whole_state_behind_a_base(tmp_path: Path, typed:
         live = one.digests()
     assert replayed(data) == live
     assert verify(data).ok
+
+
+@pytest.mark.parametrize(("schema", "readable"), [(1, True), (2, False), (3, False)])
+async def test_a_base_of_an_older_state_schema_is_upcast_and_its_digest_not_compared(
+    tmp_path: Path, typed: Any, monkeypatch: pytest.MonkeyPatch, schema: int, readable: bool
+) -> None:
+    data, clock, ids = tmp_path / "data", Clock(), Ids()
+    async with running(data, settings=SMALL, clock=clock, new_id=ids) as one:
+        await one.define("AAPL")
+        await trade(one, 0, 300)
+    before = replayed(data)
+    listed = typed.json("journal", "ls", "--data", data)
+    place = [row["last"] for row in listed if row["sealed"] and row["segment"].startswith("trading")][1]
+    with monkeypatch.context() as patch:
+        patch.setattr(base, "BASE_SCHEMA", schema)
+        patch.setattr(TradingFold, "digest", lambda _fold: 7)  # as states with fewer fields have another
+        typed.good("journal", "drop", "--before", place, "--data", data)
+    directory = open_readonly(data).journal("trading", 0)
+    fold = TradingFold()
+    if not readable:
+        with pytest.raises(Corrupt, match="digest" if schema == base.BASE_SCHEMA else "schema 3"):
+            load_base(directory, fold, check_digest=True)
+        return
+    assert load_base(directory, fold, check_digest=True)
+    assert replayed(data) == before
 
 
 async def test_a_changed_base_is_damage_that_verify_and_a_start_name(tmp_path: Path, typed: Any) -> None:
