@@ -17,6 +17,8 @@ import zmq
 from ledger.client import connect
 
 VENUE_S = 10
+ASKS = ("OrderUnconfirmed", "OrderStatusRequested")
+"""The venue has said nothing of an order for too long, or something shows that it knows more than the ledger."""
 
 
 class Venue:
@@ -42,7 +44,7 @@ def send_out(data, exchange, address):
         offsets = {row["consumer"]: int(row["place"].rpartition(":")[2]) for row in ledger.consumers()}
         in_doubt = offsets.get(begun, 0)
         for row in ledger.subscribe(name=done, exchange=exchange, outward=True, batch=64):
-            if row["type"] == "OrderUnconfirmed":  # the venue has said nothing of it for too long
+            if row["type"] in ASKS:  # it answers among its facts: executions that we lack, then the status
                 venue.ask(status=row["order"], symbol=row["symbol"])
             elif row["seq"] > in_doubt or not venue.ask(knows=row["command_id"]):
                 ledger.acknowledge(begun, row["place"])

@@ -8,16 +8,21 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import pytest
+import redis
 
 from ledger.testing.servers import EVERY_SERVER, SERVERS, Missing, Server
+
+S = TypeVar("S", bound=Server)
+READY_S = 20.0
 
 
 @cache
@@ -39,6 +44,41 @@ def real_server(name: str) -> Server:
     except Missing as missing:
         lacking(missing)
     return server
+
+
+@contextmanager
+def started(server: S) -> Iterator[S]:
+    """A server of the test's own; gone with the block."""
+    try:
+        server.start()
+    except Missing as missing:
+        lacking(missing)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+def must_have(name: str) -> None:
+    """The test is skipped, or fails, where this server's program is absent."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            EVERY_SERVER[name](Path(folder)).command()
+    except Missing as missing:
+        lacking(missing)
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = READY_S) -> None:
+    """Poll a condition that may raise what a server raises while it is not ready."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            if condition():
+                return
+        except (redis.RedisError, OSError):
+            pass
+        assert time.monotonic() < deadline, f"{what} took more than {timeout_s} s"
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -65,6 +105,19 @@ def overlay_of(servers: Mapping[str, Server], path: Path, **projections: Any) ->
         whole |= settings
     path.write_bytes(msgspec.json.encode(whole))
     return path
+
+
+def sets_of(server: Server) -> list[str]:
+    """What points a ledger at it, as `--set` takes it."""
+
+    def flat(name: str, value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for part, each in value.items():
+                yield from flat(f"{name}.{part}" if name else part, each)
+        else:
+            yield f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+
+    return list(flat("", server.settings()))
 
 
 def lacking(missing: Missing) -> NoReturn:

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ledger.codec", "ledger.wire", "ledger.config"),
     ("actors", "ledger.domain", "ledger.journal"),
     (
+        "ledger.beats",
         "ledger.errors",
         "ledger.endpoints",
         "ledger.zmq_trio",

@@ -11,6 +11,7 @@ from typing import Any, Self
 import zmq
 from msgspec.structs import replace
 
+from ledger.domain.facts import ReportFill
 from ledger.testing.honest_venue import HonestVenue
 from ledger.testing.instructions import instruction_of
 from ledger.wire import show
@@ -32,6 +33,12 @@ class VenueServer:
         self.taken: Counter[str] = Counter()
         """How often each command_id was sent here."""
         self.asked: Counter[str] = Counter()
+        self.shown: Counter[str] = Counter()
+        """How often the status of each order was asked for."""
+        self.loses_a_fill = False
+        """Whether the next partial fill is never told by itself."""
+        self.lost: list[str] = []
+        """client_order_id of each order of which one was lost."""
         self._venue = HonestVenue(7, "v", MARKETS)
         self._facts: list[Any] = []
         self._stop = threading.Event()
@@ -59,7 +66,12 @@ class VenueServer:
     def _happen(self) -> None:
         """Everything that rests trades sooner or later."""
         self._venue.trade(4)
-        self._facts += self._venue.told()
+        told = self._venue.told()
+        lost = next((at for at, fact in enumerate(told) if self.loses_a_fill and _is_partial(fact)), None)
+        if lost is not None:
+            self.lost.append(told.pop(lost).client_order_id)
+            self.loses_a_fill = False
+        self._facts += told
 
     def _answer(self, question: dict[str, Any]) -> Any:
         if "take" in question:
@@ -73,6 +85,10 @@ class VenueServer:
         if "knows" in question:
             self.asked[question["knows"]] += 1
             return self.taken[question["knows"]] > 0
+        if "status" in question:
+            self.shown[question["status"]] += 1
+            self._venue.asked(question["symbol"], question["status"])
+            return True
         if "facts" in question:
             wanted = self._facts[question["facts"] : question["facts"] + FACTS_MAX]
             return [self._numbered(fact, question, at) for at, fact in enumerate(wanted)]
@@ -82,3 +98,8 @@ class VenueServer:
         number = question["facts"] + at + 1
         told = replace(fact, source=question["source"], source_epoch=1, source_seq=number)
         return show(told, SCALES[fact.symbol])
+
+
+def _is_partial(fact: Any) -> bool:
+    """A fill after which the order rests on: the next one will tell that the venue counts more."""
+    return type(fact) is ReportFill and bool(fact.venue_leaves)

@@ -48,7 +48,10 @@ def _up(servers: list[Server]) -> int:
             failed = 1
     _write_overlay()
     _status(servers)
-    print(f"now: tools/ledger serve --config {os.path.relpath(OVERLAY)}")
+    if OVERLAY.exists():
+        print(f"now: tools/ledger serve --config {os.path.relpath(OVERLAY)}")
+    else:
+        print("no projection writes to what runs here, so there is nothing to serve with")
     return failed
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ledger.domain.codes import Code
 from ledger.domain.commands import COMMANDS
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.wire import (
     Committed,
     FactCommitted,
@@ -26,7 +26,7 @@ from ledger.wire import (
 Kind = type[msgspec.Struct]
 DOORS: Final[dict[str, tuple[Kind, ...]]] = {
     "commands": COMMANDS,
-    "reports": ORDER_REPORTS,
+    "reports": REPORTS,
     "market": MARKET_DATA,
     "query": (Query,),
 }

@@ -24,7 +24,7 @@ from ledger.closing import left_open
 from ledger.collecting import collect_rarely
 from ledger.config import Settings
 from ledger.domain.timers import ENGINE
-from ledger.endpoints import NoEndpoints, read_endpoints, write_endpoints
+from ledger.endpoints import neighbours, write_endpoints
 from ledger.engine import Engine
 from ledger.engine.birth import risk_at_birth
 from ledger.engine.watched_clock import steady_clock
@@ -236,9 +236,8 @@ class Ledger:
                 nursery.cancel_scope.cancel()
         finally:
             heads = engine.close()
-        self._say(
-            f"stopped at {self._places(engine)}" + ("" if heads else "; the journal had failed, see above")
-        )
+        failed = "" if heads else "; the journal had failed, see above"
+        self._say(f"stopped at {self._places(engine)}{failed}")
         return heads
 
     def _bind_command_sub(self) -> dict[str, tuple[zmq.Socket[bytes], str]]:
@@ -314,9 +313,20 @@ class Ledger:
     async def _join(self, nursery: trio.Nursery, engine: Engine) -> None:
         """Take part among other partitions: follow partition 0, and tell it what it should pass on."""
         engine.neighbours = functools.partial(
-            _neighbours, self._data, self._number, engine.directory.partitions
+            neighbours, self._data, self._number, engine.directory.partitions
         )
+        keys = None if self._pair is None else DialKeys(self._pair, self._pair.public)
         if self._number == 0:
+            finding = egress.Finding(
+                self._data,
+                self._context,
+                engine.directory.partitions,
+                engine.partition.facts.unnamed.asked,
+                lambda ids: engine.partition.views.rows("orders_meant", dict(ids)),
+                engine.found_orders,
+                keys=keys,
+            )
+            nursery.start_soon(finding.run)
             return
         following = engine.following()
         await nursery.start(following.run)
@@ -329,7 +339,7 @@ class Ledger:
             following.confirmed,
             engine.partition.operator.take_spoken,
             session_timeout_s=self._settings.session.timeout_ms / 1000,
-            keys=None if self._pair is None else DialKeys(self._pair, self._pair.public),
+            keys=keys,
         )
         nursery.start_soon(passing.run)
 
@@ -369,16 +379,6 @@ class Ledger:
     def _places(self, engine: Engine) -> str:
         number = self._number
         return f"trading/{number}:{engine.open_trading.durable_seq} market/{number}:{engine.open_market.durable_seq}"
-
-
-def _neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
-    """Where the other partitions listen, or listened last."""
-    rows: list[dict[str, Any]] = []
-    for number in range(partitions):
-        if number != own:
-            with suppress(NoEndpoints):
-                rows.append({"partition": number, **read_endpoints(data, number).endpoints})
-    return rows
 
 
 def ready_line(about: dict[str, Any]) -> str:

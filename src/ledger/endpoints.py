@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -115,3 +116,13 @@ def read_endpoints(directory: Path, partition: int = 0) -> Endpoints:
         raise NoEndpoints(f"no ledger has told where it listens in {path} ({error.strerror})", hint) from None
     except msgspec.MsgspecError as error:
         raise NoEndpoints(f"{path} does not tell where a ledger listens ({error})", hint) from None
+
+
+def neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
+    """Where the other partitions listen, or listened last."""
+    rows: list[dict[str, Any]] = []
+    for number in range(partitions):
+        if number != own:
+            with suppress(NoEndpoints):
+                rows.append({"partition": number, **read_endpoints(data, number).endpoints})
+    return rows

@@ -47,5 +47,6 @@ def time_rules(settings: Settings) -> TimeRules:
         session_ttl_ns=session.ttl_s * 10**9,
         session_absolute=session.expiry == "absolute",
         session_timeout_ns=session.timeout_ms * 10**6,
+        session_warning_ns=session.warn_before_s * 10**9,
         cancel_on_disconnect=session.cancel_on_disconnect,
     )

@@ -16,6 +16,8 @@ EVERYWHERE: Final = frozenset(("MassCancel", "EngageKillSwitch", "ReleaseKillSwi
 """For each partition."""
 ANYWHERE: Final = frozenset(("CloseCase", "ReleaseEntity", "ResumePartition"))
 """About one partition, or something of it, which only the sender can name."""
+NAMED: Final = frozenset(("CloseCase", "ResumePartition"))
+"""Of those, the ones that name it as `partition`."""
 ASKED_OF_ZERO: Final = frozenset(
     (
         "instruments",
@@ -57,18 +59,27 @@ def decided_by_zero(kind: type[Struct]) -> bool:
 
 
 def partitions_for(
-    name: str, symbol: str | None, partitions: int, *, key: tuple[str, str] = ("", "")
+    name: str,
+    symbol: str | None,
+    partitions: int,
+    *,
+    key: tuple[str, str] = ("", ""),
+    partition: int = 0,
 ) -> range:
-    """The partitions that a command or fact of this type is sent to; `key`: (kind, key) of a ReleaseEntity."""
+    """The partitions that a command or fact of this type is sent to, partition 0 where it names no symbol; `key`: (kind, key) of a ReleaseEntity; `partition`
+    as the message names it. One that the ledger does not have is answered by the last that it has."""
     if partitions == 1:
         return range(1)
     if name in EVERYWHERE:
         return range(partitions)
+    if name in NAMED:
+        number = max(0, min(partition, partitions - 1))
+        return range(number, number + 1)
     if name == "ReleaseEntity":
         symbol = symbol_of_entity(*key) or None
     elif name == "DefineInstrument":
         symbol = None
-    number = _home_of(symbol, partitions) if symbol is not None else 0
+    number = _home_of(symbol, partitions) if symbol else 0
     return range(number, number + 1)
 
 

@@ -92,6 +92,7 @@ NOT_HELD = {
     "RecoveryConfirmed",
     "ClockSampled",
     "ControlTaken",
+    "FactAssigned",
 }
 """Made by time, by a clock, by a start that asks for confirmation or by several partitions; tests/integration/operations makes and replays them."""
 

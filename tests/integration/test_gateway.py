@@ -81,6 +81,28 @@ def test_a_gateway_that_is_killed_fifty_times_sends_each_instruction_once(ledger
         assert venue.asked, "no kill left anything in doubt, so this test says nothing"
 
 
+def test_a_fill_that_the_venue_never_told_is_asked_for_and_comes(ledger: Child) -> None:
+    """DOMAIN 1.6, note 6: a venue that counts more than we do is asked for the fill that we miss."""
+    with VenueServer() as venue, connect(ledger.data) as client:
+        define(client)
+        venue.loses_a_fill = True
+        gateway = example("gateway.py", ledger.data, "SIM", venue.address)
+        try:
+            outcomes = client.send_commands([order(at) for at in range(1, 40)])
+            assert not any(isinstance(outcome, Exception) for outcome in outcomes)
+            wait_until(lambda: venue.lost, "a lost fill")
+            (name,) = venue.lost
+            wait_until(lambda: venue.shown[name], "the question")
+            told = {"symbol": "SIM.SHARE", "client_order_id": name}
+            wait_until(lambda: not client.order(**told)["needs_recon"], "the answer")
+            wait_until(lambda: client.order(**told)["cum_qty"] == 100, "the rest of its fills")
+        finally:
+            end(gateway)
+        assert venue.shown[name] == 1, "it is asked once"
+        kinds = [row["kind"] for row in client.query("anomalies")]
+        assert kinds.count("CUM_MISMATCH") >= 1
+
+
 READER = """
 import sys
 from ledger.client import connect

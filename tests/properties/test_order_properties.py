@@ -172,20 +172,24 @@ def test_any_event_of_an_order_folds_upon_any_state_of_it(history: History) -> N
             assert isinstance(evolve(state, event, 999, NOW), OrderState)
 
 
+OTHER = "another"
+"""No id of a matrix or case, so that it is never the same id of two orders."""
+
+
 @given(st.sampled_from(sorted(MATRICES)), histories(), st.data())
 def test_a_fix_matrix_holds_row_by_row_whatever_happens_to_another_order(
     name: str, history: History, data: st.DataObject
 ) -> None:
     """I-13, I-22"""
     desk = Desk(ANY_REPLACE)
-    desk.submit("Y")
+    desk.submit(OTHER)
     desk.submit(qty=MATRIX_QTY)
     rows: list[Any] = [("row", row) for row in MATRICES[name]]
     for at in sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=len(history))), reverse=True):
         rows.insert(at, ("step", history.pop()[1]))
     for what, said in rows:
         if what == "step":
-            play(desk, "Y", said, names="Y")
+            play(desk, OTHER, said, names=OTHER)
             continue
         op, *args, expected = said
         play_row(desk, op, args)
@@ -199,11 +203,11 @@ def test_an_anomaly_case_holds_whatever_happens_to_another_order(
     """I-13, I-22"""
     case = ANOMALIES[name]
     desk = Desk(ANY_REPLACE)
-    desk.submit("Y")
+    desk.submit(OTHER)
     desk.submit(qty=case["qty"])
     for op, *args in case["steps"]:
         for _ in range(data.draw(st.integers(0, min(2, len(history))))):
-            play(desk, "Y", history.pop()[1], names="Y")
+            play(desk, OTHER, history.pop()[1], names=OTHER)
         play_row(desk, op, args)
     assert seen(desk) == case["expect"]
     mine = {it.kind for it in desk.journal if type(it) is e.AnomalyRecorded and it.order_id == 2}

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from ledger.cli import main, with_keys
 from ledger.config import ConfigError, load
 from ledger.domain.commands import COMMANDS
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.errors import Rejected
 from ledger.ingress.rights import RIGHTS, rights_for
 from ledger.keys import new_pair, read_pair, read_public, write_pair
@@ -106,7 +106,7 @@ def test_keys_that_contradict_themselves_are_refused_with_their_name(
 
 
 def test_every_command_and_fact_needs_a_right_that_exists() -> None:
-    for kind in (*COMMANDS, *ORDER_REPORTS, *MARKET_DATA):
+    for kind in (*COMMANDS, *REPORTS, *MARKET_DATA):
         message = TextMessage(kind, None, b"")
         assert rights_for(message), kind
         assert rights_for(message) <= set(RIGHTS), kind

@@ -36,6 +36,7 @@ def close(
         "seq": seq,
         "reason": why,
         "on_behalf_of": claim(why),
+        "partition": partition,
     }
     did = f"closed the case at {place} because: {why},"
     return act(where(connect, data, config, sets), command, did, as_json=as_json, partition=partition)

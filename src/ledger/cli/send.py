@@ -16,14 +16,14 @@ from ledger.cli.options import ConfigFile, Connect, Data, Sets, where
 from ledger.cli.output import print_json
 from ledger.cli.talk import Talk
 from ledger.domain.commands import COMMANDS
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.errors import Rejected
 
 app = App(name="ledger send", help="Send commands as JSON and print the answers.", version_flags=[])
 
 DOOR_OF: Final = {
     kind.__name__: door
-    for door, kinds in (("commands", COMMANDS), ("reports", ORDER_REPORTS), ("market", MARKET_DATA))
+    for door, kinds in (("commands", COMMANDS), ("reports", REPORTS), ("market", MARKET_DATA))
     for kind in kinds
 }
 

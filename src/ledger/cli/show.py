@@ -122,7 +122,8 @@ def show(
     """Show head, orders, order, fills, positions, position, book, instruments, strategies, anomalies, sources,
     sessions, adjustments, daily, calendars or quarantine.
 
-    KEY is the order_id of an order, or the symbol of a book or position.
+    KEY is the order_id of an order, or the symbol of a book or position. `position` without both a strategy and a symbol
+    shows all positions of the one that is given.
     """
     if what in PLANNED:
         return refused(f"show {what} is not built yet", "CHANGELOG.md says what is")
@@ -145,6 +146,8 @@ def show(
             return refused(f"{key!r} is one word too many", "filters are options, such as --symbol")
         filters[KEY_OF[what]] = key
     given = {name: value for name, value in filters.items() if value}
+    if what == "position" and not ("strategy" in given and "symbol" in given):
+        what = "positions"  # without both it is not one position, but all that they say
     form = "json" if as_json else "csv" if csv else "table"
     if store:
         from ledger.cli.show_stores import show_from

@@ -14,6 +14,7 @@ from ledger.cli.output import print_json
 from ledger.cli.talk import Talk
 from ledger.endpoints import NoEndpoints
 from ledger.errors import Unavailable
+from ledger.projections.status import differing
 
 app = App(name="status", help="One line and an exit code: ready or why not.")
 
@@ -30,7 +31,8 @@ def status(
 ) -> int:
     """Say whether the ledger is ready, with its heads, open orders and open cases; exit 0 ready, 3 not.
 
-    A ledger that is ready and takes no new orders for now says why.
+    A ledger that is ready and takes no new orders for now says why. Rows of databases that differ from the journal, as the
+    auditor found them, are counted; `ledger projections status` names them.
     """
     place = where(connect, data, config, sets)
     row = _of_running(place, timeout_s)
@@ -38,6 +40,7 @@ def status(
         if place.data is None:
             raise Unavailable(f"no ledger answers at {place}", "start one with `ledger serve`")
         row = _of_journal(place.data)
+    row["differing"] = differing(Path(row["data"]))
     row["disk_free_bytes"] = shutil.disk_usage(row["data"]).free if Path(row["data"]).is_dir() else None
     if as_json:
         print_json(row)
@@ -84,6 +87,7 @@ def line_of(row: dict[str, Any]) -> str:
         parts.append(f"{row['source_gaps']} source gaps")
     if row["quarantined"]:
         parts.append(f"{row['quarantined']} entities set aside")
+    parts += [f"{count} ROWS OF {name} DIFFER" for name, count in row.get("differing", {}).items()]
     if row.get("disk_free_bytes") is not None:
         parts.append(f"{row['disk_free_bytes'] / 2**30:.1f} GiB free")
     return f"{state}: " + ", ".join(parts)

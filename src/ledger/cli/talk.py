@@ -126,9 +126,13 @@ class Talk:
         for index, message in enumerate(messages):
             symbol = message.get("symbol")
             entity = (str(message.get("kind", "")), str(message.get("key", "")))
-            name = str(message.get("type"))
+            name, named = str(message.get("type")), message.get("partition", 0)
             for number in partitions_for(
-                name, symbol if isinstance(symbol, str) else None, count, key=entity
+                name,
+                symbol if isinstance(symbol, str) else None,
+                count,
+                key=entity,
+                partition=named if isinstance(named, int) else 0,
             ):
                 parts.setdefault(number, []).append(index)
         answers: dict[int, dict[str, Any]] = {}

@@ -18,13 +18,14 @@ from msgspec import Struct
 from ledger.client import fields as given
 from ledger.client.async_door import AsyncDoor
 from ledger.client.conversation import ConversationStatistics
-from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome
+from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, case_at
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
 from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
+from ledger.domain.operator_commands import CloseCase
 from ledger.routes import merged_head, partitions_asked
 from ledger.wire import Committed, FactCommitted, Page, parse_place
 
@@ -77,6 +78,10 @@ class AsyncClient:
     async def replace_order(self, **fields: Unpack[given.ReplaceFields]) -> Committed:
         """Ask the venue to change an order."""
         return await self._command(commands.ReplaceOrder, fields)
+
+    async def close_case(self, place: str, reason: str) -> Committed:
+        """Close the case at a place, such as trading/1:123, in the partition that it names."""
+        return await self._command(CloseCase, case_at(place, reason))
 
     async def send_commands(self, messages: Iterable[Message]) -> list[Outcome]:
         """Send many commands in order; one outcome each, in that order. Raises only for what cannot be sent at all."""

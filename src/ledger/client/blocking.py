@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ledger.client import fields as given
 from ledger.client.conversation import Body, ConversationStatistics, Parcel
-from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, conversation
+from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, case_at, conversation
 from ledger.client.dialing import Line, is_disconnect
 from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
@@ -21,6 +21,7 @@ from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
 from ledger.client.whereabouts import Whereabouts, door_name
 from ledger.domain import commands, facts
+from ledger.domain.operator_commands import CloseCase
 from ledger.routes import merged_head, partitions_asked
 from ledger.wire import Committed, FactCommitted, Page, parse_place
 
@@ -179,6 +180,10 @@ class Client:
     def replace_order(self, **fields: Unpack[given.ReplaceFields]) -> Committed:
         """Ask the venue to change an order."""
         return self._command(commands.ReplaceOrder, fields)
+
+    def close_case(self, place: str, reason: str) -> Committed:
+        """Close the case at a place, such as trading/1:123, in the partition that it names."""
+        return self._command(CloseCase, case_at(place, reason))
 
     def send_commands(self, messages: Iterable[Message]) -> list[Outcome]:
         """Send many commands in order; one outcome each, in that order. Raises only for what cannot be sent at all."""

@@ -19,7 +19,7 @@ from ledger.client.errors import InDoubtError, NotReachable, RefusedError, Rejec
 from ledger.client.whereabouts import door_name
 from ledger.domain.commands import DefineInstrument
 from ledger.routes import partitions_for
-from ledger.wire import Committed, FactCommitted, Page, Query
+from ledger.wire import Committed, FactCommitted, Page, Query, parse_place
 
 Outcome = Committed | FactCommitted | RejectedError | RefusedError | InDoubtError | NotReachable
 """What became of one message of a batch: its success, or the error that a single call would have raised."""
@@ -71,6 +71,12 @@ def conversation(options: Options, door: str) -> Conversation:
         resend_after=options.resend_after,
         random=random.random,
     )
+
+
+def case_at(place: str, reason: str) -> dict[str, Any]:
+    """The fields of a CloseCase for the case at a place, as `show anomalies` gives it; raises ValueError if it is none."""
+    journal, partition, seq = parse_place(place)
+    return {"journal": journal, "partition": partition, "seq": seq, "reason": reason}
 
 
 @final
@@ -142,7 +148,8 @@ class Desk:
             return range(1)
         entity = (getattr(message, "kind", ""), getattr(message, "key", ""))
         name = kind_of(message).__name__
-        return partitions_for(name, getattr(message, "symbol", None), self._partitions, key=entity)
+        symbol, partition = getattr(message, "symbol", None), getattr(message, "partition", 0)
+        return partitions_for(name, symbol, self._partitions, key=entity, partition=partition)
 
     def note(self, outcomes: dict[int, Outcome], index: int, draft: Struct, outcome: Outcome) -> None:
         """Keep what became of a message. Of one that went to every partition, what went wrong counts, not what went

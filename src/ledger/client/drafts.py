@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from ledger.client.conversation import Body
 from ledger.domain.commands import COMMANDS, DefineInstrument
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.journal import partition_of
 from ledger.wire import Misfit, Query, fields_of, read, text_type
 
@@ -29,7 +29,7 @@ NO_COMMAND_ID: Final = b""
 
 _DOOR: Final[dict[type, str]] = {
     **dict.fromkeys(COMMANDS, "commands"),
-    **dict.fromkeys(ORDER_REPORTS, "reports"),
+    **dict.fromkeys(REPORTS, "reports"),
     **dict.fromkeys(MARKET_DATA, "market"),
 }
 _KINDS: Final = {kind.__name__: kind for kind in _DOOR}
@@ -136,7 +136,8 @@ class Numbering:
             if not fields.get("command_id"):
                 fields["command_id"] = self._new_id()
         elif "source_seq" not in fields:
-            line = (door, partition_of(str(fields.get("symbol", "")), self.partitions))
+            symbol = str(fields.get("symbol") or "")
+            line = (door, partition_of(symbol, self.partitions) if symbol else 0)
             self._last[line] = self._last.get(line, 0) + 1
             fields.setdefault("source", self.source)
             fields.setdefault("source_epoch", self.epoch)

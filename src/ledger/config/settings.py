@@ -5,6 +5,7 @@ from typing import final
 import msgspec
 
 from ledger.config.sections.architecture import ConnectionPooling, DatabaseArchitecture, Projections
+from ledger.config.sections.journal import Journal
 from ledger.config.sections.keys import Client
 from ledger.config.sections.logging import Logging
 from ledger.config.sections.messaging import MessageQueues
@@ -13,7 +14,6 @@ from ledger.config.sections.own import (
     Clock,
     Doors,
     Engine,
-    Journal,
     Order,
     Recovery,
     Risk,

@@ -50,9 +50,11 @@ def routes(event: PositionAdjusted | PositionTransferred, recorded_at_ns: int) -
     assert type(event) is PositionTransferred
     dqty, px = event.dqty, event.px
     value = dqty * px
+    # A reserved strategy has no account of its own: what it gives or takes is the other's account's.
+    giver, taker = event.from_account or event.to_account, event.to_account or event.from_account
     return (
-        Adjustment(event.from_strategy, symbol, event.from_account, -dqty, -value, value, recorded_at_ns, px),
-        Adjustment(event.to_strategy, symbol, event.to_account, dqty, value, -value, recorded_at_ns, px),
+        Adjustment(event.from_strategy, symbol, giver, -dqty, -value, value, recorded_at_ns, px),
+        Adjustment(event.to_strategy, symbol, taker, dqty, value, -value, recorded_at_ns, px),
     )
 
 

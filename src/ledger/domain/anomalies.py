@@ -60,6 +60,7 @@ class Anomaly(StrEnum):
     BOOK_BAD_PRICE = "BOOK_BAD_PRICE"
     BOOK_CHECKSUM = "BOOK_CHECKSUM"
     CLOCK_STEP = "CLOCK_STEP"
+    SESSION_ENDS = "SESSION_ENDS"
 
 
 _INFO = (
@@ -69,6 +70,7 @@ _INFO = (
     Anomaly.EXPIRE_AFTER_FILL,
     Anomaly.ACK_AFTER_FILL,
     Anomaly.CLOCK_REGRESSION,
+    Anomaly.SESSION_ENDS,
 )
 _CRITICAL = (
     Anomaly.OVERFILL,

@@ -52,6 +52,11 @@ def decide_close(
     context: Context,
 ) -> list[CaseClosed] | Rejection | Repeated:
     """CaseClosed; Repeated if it is closed already (`closed` at `closed_seq`)."""
+    if command.partition != context.partition:
+        detail = (
+            f"the case is said to be partition {command.partition}'s, this is partition {context.partition}"
+        )
+        return Rejection(Code.WRONG_PARTITION, f"{detail}: send it to the one that its place names")
     if command.journal not in JOURNALS:
         return Rejection(Code.MALFORMED, f"journal {command.journal!r} is neither trading nor market")
     if closed is not None:
@@ -61,7 +66,9 @@ def decide_close(
             f"there is no case at {command.journal} {command.seq}: `ledger show anomalies --open` lists them"
         )
         return Rejection(Code.MALFORMED, detail)
-    return [CaseClosed(command.journal, command.seq, command.reason, *_by(command, context))]
+    return [
+        CaseClosed(command.journal, command.seq, command.reason, *_by(command, context), context.partition)
+    ]
 
 
 def decide_release(
@@ -110,7 +117,10 @@ def decide_conflict(
         command.fee_ccy,
         *_by(command, context),
     )
-    return [resolved, CaseClosed("trading", command.case_seq, command.reason, actor=context.actor)]
+    closed = CaseClosed(
+        "trading", command.case_seq, command.reason, actor=context.actor, partition=context.partition
+    )
+    return [resolved, closed]
 
 
 def correction_of(command: ResolveExecConflict, fill: FillState, context: Context) -> ReportTradeCorrect:

@@ -273,3 +273,5 @@ class TimerKind(IntEnum):
     """A GTC order is old."""
     SESSION_LOST = 5
     SESSION_EXPIRED = 6
+    SESSION_ENDS = 7
+    """An absolute session reaches its limit soon."""

@@ -30,8 +30,8 @@ from ledger.domain.enums import (
     TradingPhase,
 )
 from ledger.domain.operator_events import OperatorControlEvent, OperatorPositionEvent, OrderUnconfirmed
-from ledger.domain.partition_events import ControlTaken
-from ledger.domain.request_events import SnapshotRequested
+from ledger.domain.partition_events import ControlTaken, FactAssigned
+from ledger.domain.request_events import OrderStatusRequested, SnapshotRequested
 from ledger.domain.units import (
     CommandId,
     Decimal8,
@@ -125,9 +125,13 @@ class AnomalyRecorded(Struct, frozen=True, array_like=True, gc=False, tag=6):
     """The event beside which it was recorded; 0 if the fact itself made none."""
     detail: str = ""
     source: str = ""
-    """This and what follows: the number of the fact that made this event only, so that it is known as taken."""
+    """This and what follows: of the fact that made this event only: its number, so that it is known as taken, and when
+    and through whom it came."""
     source_epoch: int = 0
     source_seq: int = 0
+    event_time_ns: Ns = 0
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
@@ -468,6 +472,11 @@ class OrderAdopted(OrderReported, frozen=True, tag=60):
     venue_order_id: str = ""
 
 
+@final
+class OrderStatusAnswered(OrderReported, frozen=True, tag=63):
+    """The venue was asked about the order and shows it as we have it: nothing is outstanding any more."""
+
+
 # ---- position --------------------------------------------------------------------------------------------------
 
 
@@ -615,6 +624,8 @@ OrderEvent = (
     | OrderTriggered
     | OrderAdopted
     | OrderUnconfirmed
+    | OrderStatusRequested
+    | OrderStatusAnswered
 )
 PositionEvent = PositionRestated | OperatorPositionEvent
 BookEvent = (
@@ -626,7 +637,7 @@ BookEvent = (
     | BookOrderApplied
     | SnapshotRequested
 )
-Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken
+Event = ControlEvent | OrderEvent | PositionEvent | BookEvent | ControlTaken | FactAssigned
 EVENTS: Final = (
     *ControlEvent.__args__,
     *OrderEvent.__args__,
@@ -634,5 +645,6 @@ EVENTS: Final = (
     *(kind for kind in BookEvent.__args__ if kind is not SnapshotRequested),
     ControlTaken,
     SnapshotRequested,
+    FactAssigned,
 )
 """Every event there is, in tag order."""

@@ -248,6 +248,23 @@ class ReportStatus(OrderFact, frozen=True, tag=48):
     event_time_ns: Ns = 0
 
 
+@final
+class ReportPosition(Struct, frozen=True, array_like=True, gc=False, tag=49):
+    """What an account holds of a symbol, as a venue, a custodian or a drop copy has it (FIX 35=AP): compared with the sum
+    over the account's strategies, never applied. To be told when nothing is under way: fills that are still to come
+    make a difference too."""
+
+    source: Source
+    source_epoch: SourceNumber
+    source_seq: SourceNumber
+    symbol: Text
+    exchange: Text
+    account: Text
+    qty: Qty
+    """Signed: short is negative."""
+    event_time_ns: Ns = 0
+
+
 class MarketFact(Struct, frozen=True, array_like=True, gc=False):
     """The head of every market data message."""
 
@@ -359,6 +376,9 @@ OrderReport = (
     | ReportStatus
 )
 MarketData = BookSnapshot | BookDelta | MarketTrade | Quote | MarketPhase | BookOrder
-Fact = OrderReport | MarketData
+Report = OrderReport | ReportPosition
+Fact = Report | MarketData
 ORDER_REPORTS: Final = OrderReport.__args__
+REPORTS: Final = Report.__args__
+"""What the door `reports` takes."""
 MARKET_DATA: Final = MarketData.__args__

@@ -144,6 +144,8 @@ class CloseCase(Struct, frozen=True, array_like=True, gc=False, tag=88):
     journal: Text = "trading"
     """trading or market."""
     on_behalf_of: Text = ""
+    partition: int = 0
+    """Whose journal it is: the number in the case's place, 1 of trading/1:123."""
 
 
 @final

@@ -141,6 +141,7 @@ class CaseClosed(Struct, frozen=True, array_like=True, gc=False, tag=26):
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
+    partition: int = 0
 
 
 @final

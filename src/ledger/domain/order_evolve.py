@@ -329,6 +329,14 @@ def _unconfirmed(state: OrderState, event: e.OrderUnconfirmed, seq: int, at: int
     return replace(state, unconfirmed=True, ts_updated=at, version=seq)
 
 
+def _status_requested(state: OrderState, _event: e.OrderStatusRequested, seq: int, at: int) -> OrderState:
+    return replace(state, needs_recon=True, ts_updated=at, version=seq)
+
+
+def _status_answered(state: OrderState, _event: e.OrderStatusAnswered, seq: int, at: int) -> OrderState:
+    return replace(state, needs_recon=False, ts_updated=at, version=seq)
+
+
 _Step = Callable[[OrderState, Any, int, int], OrderState]
 ORDER_STEPS: Final[dict[type, _Step]] = {
     e.OrderFilled: _filled,
@@ -351,5 +359,7 @@ ORDER_STEPS: Final[dict[type, _Step]] = {
     e.OrderResumed: _resumed,
     e.OrderTriggered: _triggered,
     e.OrderUnconfirmed: _unconfirmed,
+    e.OrderStatusRequested: _status_requested,
+    e.OrderStatusAnswered: _status_answered,
 }
 """`evolve` of an order that there is, by type of event."""

@@ -26,6 +26,7 @@ from ledger.domain.fill import (
 )
 from ledger.domain.identifiers import UNALLOCATED
 from ledger.domain.order_filled import filled_event, unattributed_event
+from ledger.domain.order_inquiry import ask
 from ledger.domain.order_reports import Head, cum_mismatch
 from ledger.domain.order_state import OrderState, phase
 from ledger.domain.order_table import CELLS, EXECUTIONS, Cell, Does, Known
@@ -130,6 +131,8 @@ def _judge_fill(
         theirs, ours = context.qty_text(fact.venue_cum), context.qty_text(counted)
         detail = f"the venue counts {theirs} filled of order {terms.client_order_id}, we {ours}"
         events.append(cum_mismatch(state, detail, context, 0))
+    if len(events) > 1:
+        ask(state, events, context, fact.venue_cum)
 
 
 def _unattributed(

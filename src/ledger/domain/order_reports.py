@@ -23,6 +23,7 @@ from ledger.domain.enums import (
     TimeInForce,
 )
 from ledger.domain.identifiers import EXTERNAL, fault_of_client_order_id
+from ledger.domain.order_inquiry import ask
 from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
 from ledger.domain.order_status import compare_status
 from ledger.domain.order_table import CELLS, Cell, Does
@@ -51,7 +52,7 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
     if state is None:
         return _of_unknown_order(fact, cell, context)
     if kind is f.ReportStatus:
-        return compare_status(state, fact, context)  # type: ignore[arg-type]
+        return _status_shown(state, fact, context)  # type: ignore[arg-type]
     kinds: Kinds = []
     event: e.Event | None = None
     if cell.does is _ASIDE:
@@ -69,9 +70,18 @@ def decide_report(state: OrderState | None, fact: f.OrderReport, context: Contex
     events: list[e.Event] = [] if event is None else [event]
     for anomaly_kind in kinds:
         events.append(_note(state, fact, anomaly_kind, context, beside))
-    if kind in _WITH_CUM and fact.venue_cum is not None:  # type: ignore[union-attr]
-        _judge_cum(state, fact.venue_cum, context, beside, events)  # type: ignore[union-attr]
+    venue_cum: int | None = fact.venue_cum if kind in _WITH_CUM else None  # type: ignore[union-attr]
+    if venue_cum is not None or kinds:
+        _judge_cum(state, venue_cum, context, beside, events)  # type: ignore[reportUnknownArgumentType]
     return events
+
+
+def _status_shown(state: OrderState, fact: f.ReportStatus, context: Context) -> list[e.Event]:
+    """What differs; where nothing does, the answer to what the venue was asked."""
+    differs = compare_status(state, fact, context)
+    if differs or not state.needs_recon:
+        return differs
+    return [e.OrderStatusAnswered(*head_of(state, fact, context))]
 
 
 def head_of(state: OrderState, fact: f.OrderFact, context: Context) -> Head:
@@ -102,13 +112,16 @@ def _note(
 
 
 def _judge_cum(
-    state: OrderState, venue_cum: int, context: Context, beside: int | None, events: list[e.Event]
+    state: OrderState, venue_cum: int | None, context: Context, beside: int | None, events: list[e.Event]
 ) -> None:
-    """A venue that counts more than we do has told us of a fill that we miss; less is only late."""
-    if venue_cum > state.cum:
+    """A venue that counts more than we do has told us of a fill that we miss; less is only late. It is asked for it,
+    and after other anomalies that show that it knows more."""
+    if venue_cum is not None and venue_cum > state.cum:
         theirs, ours = context.qty_text(venue_cum), context.qty_text(state.cum)
         detail = f"the venue counts {theirs} filled of order {state.terms.client_order_id}, we {ours}"
         events.append(cum_mismatch(state, detail, context, beside))
+    if events:
+        ask(state, events, context, venue_cum)
 
 
 def cum_mismatch(state: OrderState, detail: str, context: Context, beside: int | None) -> e.AnomalyRecorded:

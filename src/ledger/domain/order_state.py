@@ -115,7 +115,7 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     unconfirmed: bool
     """The venue has not said whether it has the order."""
     needs_recon: bool
-    """A report disagreed with us: the venue is to be asked."""
+    """A report disagreed with us: the venue was asked (OrderStatusRequested) and has not answered."""
     ts_updated: int
     """recorded_at_ns of its last event."""
     version: int

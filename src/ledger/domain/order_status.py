@@ -1,7 +1,7 @@
 """An order as the venue shows it, beside ours: what differs, and which reports must be missing for it to be so.
 
-Nothing is concluded from a snapshot: a fill without its execution id could be counted twice. What is missing is named,
-to be asked for; it changes the order when it comes.
+Nothing is concluded from a snapshot: a fill without its execution id could be counted twice. What is missing is named
+and asked for; it changes the order when it comes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from ledger.domain.anomalies import Anomaly
 from ledger.domain.context import Context
 from ledger.domain.events import Event
 from ledger.domain.facts import ReportStatus
+from ledger.domain.order_inquiry import ask
 from ledger.domain.order_state import OrderState, leaves, phase
 from ledger.domain.outcome import anomaly
 
 
 def compare_status(state: OrderState, fact: ReportStatus, context: Context) -> list[Event]:
-    """ORDER_STATE_MISMATCH with what is missing, CUM_MISMATCH for missing fills; [] where both agree."""
+    """ORDER_STATE_MISMATCH with what is missing, CUM_MISMATCH for missing fills, and the request for them; [] where
+    both agree."""
     terms = state.terms
     name, order_id, symbol = terms.client_order_id, terms.order_id, terms.symbol
     missing = missing_reports(state, fact)
@@ -29,6 +31,7 @@ def compare_status(state: OrderState, fact: ReportStatus, context: Context) -> l
     if fact.cum > state.cum:
         what = f"the venue counts {fact.cum} filled of order {name}, we {state.cum}"
         events.append(anomaly(context, Anomaly.CUM_MISMATCH, what, order_id=order_id, symbol=symbol))
+    ask(state, events, context, fact.cum)
     return events
 
 

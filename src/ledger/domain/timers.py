@@ -17,6 +17,7 @@ from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.enums import Closed, Origin, Phase, SessionEnd, TimeInForce, TimerKind
 from ledger.domain.events import Event, OrderExpired
 from ledger.domain.operator_events import OrderUnconfirmed, SessionClosed, TimerFired
+from ledger.domain.order_inquiry import ask
 from ledger.domain.order_state import OrderState, is_open, leaves, phase
 from ledger.domain.outcome import anomaly
 from ledger.domain.scope import Scope
@@ -41,6 +42,8 @@ class TimeRules(Struct, frozen=True, gc=False):
     session_ttl_ns: int = 28_800 * _S
     session_absolute: bool = False
     session_timeout_ns: int = 30 * _S
+    session_warning_ns: int = 300 * _S
+    """How long before the end of an absolute session it is warned of; 0: never."""
     cancel_on_disconnect: bool = False
     """Whether a lost session's open orders are cancelled."""
 
@@ -88,11 +91,11 @@ def decide_order(state: OrderState, kind: TimerKind, due_ns: int, context: Conte
         note = anomaly(context, Anomaly.TIF_LOCAL_EXPIRY, what, order_id=order_id, symbol=symbol, beside=1)
         return [fired, expired, note]
     if kind is TimerKind.IOC:
-        what = f"{state.time_in_force.name} order {name} has no outcome: ask the venue for its status"
-        return [
-            fired,
-            anomaly(context, Anomaly.IOC_STUCK, what, order_id=order_id, symbol=symbol, beside=0),
-        ]
+        what = f"{state.time_in_force.name} order {name} has no outcome: the venue is asked for its status"
+        note = anomaly(context, Anomaly.IOC_STUCK, what, order_id=order_id, symbol=symbol, beside=0)
+        events: list[Event] = [fired, note]
+        ask(state, events, context)
+        return events
     what = f"GTC order {name} is older than order.gtc_max_days; it stays as it is"
     return [fired, anomaly(context, Anomaly.GTC_OLD, what, order_id=order_id, symbol=symbol, beside=0)]
 
@@ -102,19 +105,42 @@ def is_awaited(state: OrderState) -> bool:
     return is_open(state) and phase(state) in (Phase.PEND, Phase.LIVE)
 
 
-def session_due(state: Session, seen_ns: int, rules: TimeRules) -> tuple[TimerKind, int] | None:
-    """The next due time of a session last heard of at `seen_ns`; None once it has ended."""
+def session_warning_ns(state: Session, rules: TimeRules) -> int | None:
+    """When the end of the session is to be warned of; None where it can be renewed, or is over before."""
+    if not rules.session_absolute or not 0 < rules.session_warning_ns < rules.session_ttl_ns:
+        return None
+    return state.opened_ns + rules.session_ttl_ns - rules.session_warning_ns
+
+
+def session_due(
+    state: Session, seen_ns: int, rules: TimeRules, *, warned: bool = False
+) -> tuple[TimerKind, int] | None:
+    """The next due time of a session last heard of at `seen_ns`, of whose end it was `warned`; None once it has ended."""
     if state.end is not None:
         return None
+    warning = None if warned else session_warning_ns(state, rules)
     lost = seen_ns + rules.session_timeout_ns
     expires = (state.opened_ns if rules.session_absolute else seen_ns) + rules.session_ttl_ns
+    if warning is not None and warning < min(lost, expires):
+        return TimerKind.SESSION_ENDS, warning
     if expires <= lost:
         return TimerKind.SESSION_EXPIRED, expires
     return TimerKind.SESSION_LOST, lost
 
 
-def decide_session(state: Session, kind: TimerKind, due_ns: int, rules: TimeRules) -> list[Event]:
+def decide_session(
+    state: Session, kind: TimerKind, due_ns: int, rules: TimeRules, context: Context
+) -> list[Event]:
     """What a due timer makes of a session; a MassCancelRequested, if its orders are to be cancelled, stands last."""
+    if kind is TimerKind.SESSION_ENDS:
+        what = (
+            f"session {state.session_id} of {state.user_id} ends {rules.session_warning_ns // _S} s from now, however"
+            " busy it is: open another; its orders stay"
+        )
+        return [
+            TimerFired(kind, state.session_id, due_ns),
+            anomaly(context, Anomaly.SESSION_ENDS, what, beside=0),
+        ]
     how = SessionEnd.LOST if kind is TimerKind.SESSION_LOST else SessionEnd.EXPIRED
     why = (
         "neither message nor heartbeat for session.timeout_ms"

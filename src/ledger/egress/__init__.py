@@ -1,6 +1,7 @@
 """What leaves: publications to whoever subscribes, and the stream, which loses nothing, to whoever asks."""
 
 from ledger.egress.consumers import Consumer, Consumers
+from ledger.egress.finding import Finding
 from ledger.egress.passing_on import PassingOn
 from ledger.egress.publisher import Publisher, PublisherStatistics, bind_publishers
 from ledger.egress.stream import Stream, StreamStatistics
@@ -8,6 +9,7 @@ from ledger.egress.stream import Stream, StreamStatistics
 __all__ = [
     "Consumer",
     "Consumers",
+    "Finding",
     "PassingOn",
     "Publisher",
     "PublisherStatistics",

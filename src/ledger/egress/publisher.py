@@ -18,6 +18,7 @@ import zmq
 from msgspec import Struct
 
 from ledger import endpoints
+from ledger.beats import beat
 from ledger.domain.context import Instrument
 from ledger.domain.events import BookEvent, ControlEvent, Event, MarketQuoted, MarketTraded, OrderEvent
 from ledger.domain.position import PositionState
@@ -130,6 +131,7 @@ class Publisher:
         self._encode: Callable[[Any], bytes] = encoder.encode
         self._clock = clock
         self._idle_s = idle_s
+        self._subscribed = trio.Event()
         self._sent = self._unwanted = self._repeated = 0
 
     def publish(
@@ -178,14 +180,21 @@ class Publisher:
         try:
             async with trio.open_nursery() as nursery:
                 for publication in (self._orders, self._market):
-                    nursery.start_soon(_take_subscriptions, publication)
+                    nursery.start_soon(self._take_subscriptions, publication)
                 task_status.started()
+                await self._subscribed.wait()
                 while True:
-                    await trio.sleep(self._idle_s / 4)
+                    await beat()
                     self.repeat_idle()
         finally:
             self._orders.socket.close()
             self._market.socket.close()
+
+    async def _take_subscriptions(self, publication: _Publication) -> None:
+        while True:
+            for frames in await publication.socket.recv_many():
+                publication.topics.note(frames[-1])
+            self._subscribed.set()  # before there is a subscriber no topic is idle
 
     def statistics(self) -> PublisherStatistics:
         return PublisherStatistics(self._sent, self._unwanted, self._repeated)
@@ -225,9 +234,3 @@ def _market_topic(topics: Topics, event: Event) -> Topic | None:
         return None
     about: Any = event
     return topics.topic(name, about.symbol)
-
-
-async def _take_subscriptions(publication: _Publication) -> None:
-    while True:
-        for frames in await publication.socket.recv_many():
-            publication.topics.note(frames[-1])

@@ -10,7 +10,7 @@ from ledger.domain import events as every_event
 from ledger.domain import operator_events
 from ledger.domain.events import CancelRequested, OrderSubmitted, ReplaceRequested
 from ledger.domain.operator_events import OrderUnconfirmed
-from ledger.domain.request_events import SnapshotRequested
+from ledger.domain.request_events import OrderStatusRequested, SnapshotRequested
 from ledger.errors import Rejected
 from ledger.wire import Query, is_number
 
@@ -18,7 +18,9 @@ WAIT_MS: Final = 0
 FILTERS: Final = frozenset(
     ("from", "consumer", "journal", "strategy", "symbol", "exchange", "types", "wait_ms")
 )
-OUTWARD: Final = frozenset((OrderSubmitted, CancelRequested, ReplaceRequested, OrderUnconfirmed))
+OUTWARD: Final = frozenset(
+    (OrderSubmitted, CancelRequested, ReplaceRequested, OrderUnconfirmed, OrderStatusRequested)
+)
 """What a venue gateway acts on: orders, cancels and replaces to send, and orders whose state it must ask for."""
 OUTWARD_MARKET: Final = frozenset((SnapshotRequested,))
 """What a feed acts on, of the market journal: books that ask for a snapshot."""

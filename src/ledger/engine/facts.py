@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ledger.codec import encode_message
 from ledger.domain import fill as fills
 from ledger.domain import order
-from ledger.domain.anomalies import SEVERITY, Anomaly
+from ledger.domain.anomalies import Anomaly
 from ledger.domain.book_decide import BOOK_DECIDERS
 from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
@@ -31,6 +31,7 @@ from ledger.domain.facts import (
     BookDelta,
     BookSnapshot,
     ReportFill,
+    ReportPosition,
     ReportTradeCancel,
     ReportTradeCorrect,
 )
@@ -40,11 +41,13 @@ from ledger.domain.order_filled import filled_event
 from ledger.domain.order_reports import decide_report
 from ledger.domain.outcome import Unfit
 from ledger.domain.source import SourceNumber
+from ledger.engine.account_positions import decide_account_position
+from ledger.engine.fact_records import case_of, recorded, with_number
 from ledger.engine.open_frame import LEVEL_BYTES, OpenJournal
 from ledger.engine.restating import with_positions
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
-from ledger.engine.unnamed import symbol_of_order
+from ledger.engine.unnamed import LOOKED_FOR, Unnamed, symbol_of_order
 from ledger.fold import OrderKey, instrument_terms
 from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
@@ -70,6 +73,7 @@ class FactTurns:
         self.reports = Sequencer(partition.trading.facts.sources)
         self.markets = Sequencer(partition.market.facts.sources)
         self.resumption = Resumption(partition)
+        self.unnamed = Unnamed(partition)
         self.market_needs = 0
         """Trading seq of the newest definition that the market journal copied: durable before the copy is."""
         self._copied: dict[str, int] = {}
@@ -97,13 +101,13 @@ class FactTurns:
         else:
             events = self.decide_report(fact)
         if numbered or (events and type(events[0]) is AnomalyRecorded):
-            events = _numbered(fact, events, numbered)
+            events = with_number(fact, events, numbered, context)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_trading(events)
         first = events[0]
         if type(first) is FactSuspended:
-            self._queue_behind(journal, events)
+            self.queue_behind(journal, events)
         # A hole that is only in doubt is noted beside a fact that says nothing new.
         is_known = type(first) is SourceGapOpened and all([type(it) is SourceGapOpened for it in events])
         return FactCommitted(
@@ -123,7 +127,7 @@ class FactTurns:
             return []  # the same fill again, or one that was judged before
         what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
         seq = self._partition.context.next_seq
-        return [*events, _anomaly(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
+        return [*events, recorded(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
 
     def number(self, number: SourceNumber) -> None:
         """The turn of a number without a fact: a hole before it is journaled."""
@@ -131,10 +135,14 @@ class FactTurns:
         if events:
             self._partition.commit_trading(events)
 
-    def _queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
+    def queue_behind(self, journal: OpenJournal, events: list[Any]) -> None:
+        """What a suspended fact waits for, once its events are in the open frame."""
         first = events[0]
+        seq = journal.next_seq - len(events)
         if first.reason == BEHIND:
-            self.resumption.suspended(journal.name, journal.next_seq - len(events), first)
+            self.resumption.suspended(journal.name, seq, first)
+        elif first.reason == LOOKED_FOR:
+            self.unnamed.suspended(seq, first)
 
     def decide_report(self, fact: Any, *, again: bool = False) -> list[Any]:
         """What a report becomes; its number is not judged. `again`: it was suspended and has its turn now."""
@@ -142,10 +150,8 @@ class FactTurns:
         fold, context = partition.trading, partition.context
         symbol = fact.symbol
         instrument = context.instrument = fold.instruments.get(symbol)
-        if instrument is None:
-            if not symbol:
-                return self._decide_unnamed(fact, again=again)
-            return self._suspend(fact, not_defined(symbol), encode_message(fact))
+        if instrument is None or type(fact) is ReportPosition:
+            return self._decide_orderless(fact, instrument, again=again)
         if not again and symbol in self.resumption.symbols:
             return self._suspend(fact, BEHIND, encode_message(fact))
         key = (symbol, fact.client_order_id)
@@ -170,8 +176,15 @@ class FactTurns:
             return events
         return with_positions(partition, events)
 
-    def _decide_unnamed(self, fact: Any, *, again: bool) -> list[Any]:
-        """A report without a symbol, as a FIX cancel reject is: of the one order that it can mean."""
+    def _decide_orderless(self, fact: Any, instrument: Instrument | None, *, again: bool) -> list[Any]:
+        """A report about a position; one of an unknown symbol; one without a symbol, as a FIX cancel reject is: of the one
+        order that it can mean."""
+        if instrument is not None:
+            return decide_account_position(self._partition, fact)
+        if fact.symbol or type(fact) is ReportPosition:
+            return self._suspend(fact, not_defined(fact.symbol), encode_message(fact))
+        if self._partition.routing is not None:
+            return self._suspend(fact, LOOKED_FOR, encode_message(fact))
         symbol, why = symbol_of_order(self._partition.trading, fact)
         if not symbol:
             return self._suspend(fact, why, encode_message(fact))
@@ -245,12 +258,12 @@ class FactTurns:
         else:
             events = self._decide_market(fact, instrument)
         if numbered or (events and type(events[0]) is AnomalyRecorded):
-            events = _numbered(fact, events, numbered)
+            events = with_number(fact, events, numbered, context)
         if not events:
             return partition.fact_committed(fact, journal, repeated=True)
         partition.commit_market(events)
         if type(events[0]) is FactSuspended:
-            self._queue_behind(journal, events)
+            self.queue_behind(journal, events)
         return FactCommitted(
             fact.source, fact.source_epoch, fact.source_seq, "market", context.partition, journal.next_seq - 1
         )
@@ -296,7 +309,7 @@ class FactTurns:
         """A fact as text whose symbol is not known, so neither is what its numbers mean: kept whole."""
         text = message.text
         if not text.symbol and message.kind not in MARKET_DATA:
-            return self._keep(message, symbol_of_order(self._partition.trading, text)[1])
+            return self._keep(message, self.unnamed.reason(text))
         return self._keep(message, not_defined(text.symbol))
 
     def _keep(self, message: TextMessage, reason: str) -> Any:
@@ -319,6 +332,7 @@ class FactTurns:
             partition.commit_market(events)
         else:
             partition.commit_trading(events)
+            self.queue_behind(journal, events)
         return partition.fact_committed(text, journal, repeated=False)
 
     def _suspend(self, fact: Any, reason: str, raw: bytes) -> list[Any]:
@@ -333,10 +347,18 @@ class FactTurns:
             context.received_at_ns,
             context.actor,
         )
-        if reason == BEHIND:
+        if reason in (BEHIND, LOOKED_FOR):
             return [suspended]  # nothing is wrong with it: its turn comes
-        what = f"{type(fact).__name__.removesuffix('Text')} {fact.source} {fact.source_epoch}:{fact.source_seq}: {reason}"
-        return [suspended, _anomaly(Anomaly.FACT_SUSPENDED, fact.symbol, context.next_seq, what)]
+        name = type(fact).__name__.removesuffix("Text")
+        return [suspended, case_of(suspended, name, context.next_seq)]
+
+    def suspended_again(self, event: Any, symbol: str, source: str, reason: str) -> list[Any]:
+        """What was kept once is kept again, for another reason; a case unless its turn comes. `context.next_seq` is set."""
+        number = (source, event.source_epoch, event.source_seq)
+        kept = FactSuspended(*number, symbol, reason, event.raw, event.received_at_ns, event.actor)
+        if reason == BEHIND:
+            return [kept]
+        return [kept, case_of(kept, "report", self._partition.context.next_seq)]
 
     def decide_again(self, fact: Any, ref_seq: int) -> None:
         """A suspended fact whose symbol is defined gets its turn; what it becomes follows its FactResumed."""
@@ -350,17 +372,3 @@ class FactTurns:
             context.now_ns = partition.open_trading.now()
             context.next_seq = partition.open_trading.next_seq + 1
             partition.commit_trading([resumed, *self.decide_report(fact, again=True)])
-
-
-def _anomaly(kind: Anomaly, symbol: str, ref_seq: int, detail: str) -> AnomalyRecorded:
-    return AnomalyRecorded(kind.value, SEVERITY[kind], symbol=symbol, ref_seq=ref_seq, detail=detail)
-
-
-def _numbered(fact: Any, events: list[Any], numbered: list[Any] | None) -> list[Any]:
-    """The fact's events and those of its number; where it made anomalies only, they carry the number."""
-    if events and type(events[0]) is AnomalyRecorded and all(type(it) is AnomalyRecorded for it in events):
-        first = replace(
-            events[0], source=fact.source, source_epoch=fact.source_epoch, source_seq=fact.source_seq
-        )
-        events = [first, *events[1:]]
-    return [*events, *numbered] if numbered else events

@@ -20,7 +20,7 @@ from ledger.domain.control_events import KillSwitchReleased, MassCancelRequested
 from ledger.domain.events import InstrumentDefined
 from ledger.domain.operator_commands import RollTradingDay
 from ledger.domain.operator_events import TradingDayRolled
-from ledger.domain.partition_events import ControlTaken
+from ledger.domain.partition_events import ControlTaken, FactAssigned
 from ledger.errors import Corrupt
 from ledger.fold import CONTROL_FACTS, PASSED_ON
 from ledger.journal import JournalReader, owner_of, place_text
@@ -86,10 +86,15 @@ class ControlCopies:
         if type(event) is KillSwitchReleased:
             state = fold.control.kills.get(event.engagement)
             return state is None or bool(state.released_seq)
+        if type(event) is FactAssigned:
+            return False
         return bool(event.command_id) and fold.outcomes.get(event.command_id) is not None
 
     def _copy(self, event: Any) -> None:
         partition = self._partition
+        if type(event) is FactAssigned:
+            partition.facts.unnamed.assigned(event)
+            return
         if type(event) is TradingDayRolled:
             event = self._own_cuts(event)
         seq = partition.open_trading.next_seq

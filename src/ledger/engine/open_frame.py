@@ -214,16 +214,25 @@ class OpenJournal:
         self._bytes = sum(_bytes_of(event) for event in self.events)
 
     def became_durable(self, head: Head, frames: int) -> None:
-        """The writer says that all up to `head` is durable: release what waited for it."""
+        """The writer says that all up to `head` is durable; what waited for it is `release`d next."""
         self.in_flight -= frames
         self.frames += frames
         self.durable_seq = head.seq
-        gate = self._gate
-        while gate and gate[0][0] <= head.seq:
+
+    def release(self, most: int | None = None) -> bool:
+        """Let out what waited and is durable, at most so many of them; whether more of it is left."""
+        gate, durable_seq = self._gate, self.durable_seq
+        left = len(gate) if most is None else most
+        while gate and gate[0][0] <= durable_seq:
+            if not left:
+                return True
+            left -= 1
             gate.popleft()[1]()
+        return False
 
     def stop(self) -> None:
-        """After fail-stop: what waits gets no answer, what was not durable is forgotten."""
+        """After fail-stop: what is not durable is forgotten, and what waits for it gets no answer."""
+        self.release()
         self._gate.clear()
         self.events = []
         self.next_seq = self.durable_seq + 1

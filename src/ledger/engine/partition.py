@@ -28,7 +28,7 @@ from ledger.domain.events import (
     InstrumentDefined,
     OrderSubmitted,
 )
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, REPORTS
 from ledger.domain.outcome import Repeated
 from ledger.domain.source import SourceNumber
 from ledger.domain.timers import TimeRules
@@ -44,7 +44,7 @@ from ledger.engine.refusals import command_id_of
 from ledger.engine.repeats import id_fault, same_content
 from ledger.engine.routing import Routing
 from ledger.engine.timers import TimerDue, TimerTurns
-from ledger.engine.unnamed import symbol_of_order
+from ledger.engine.unnamed import FactFound, symbol_of_order
 from ledger.fold import MarketFold, Outcome, TradingFold
 from ledger.wire import (
     Committed,
@@ -145,12 +145,13 @@ class Partition:
             SourceNumber: self.facts.number,
         }
         table.update(dict.fromkeys(COMMANDS, self.command))
-        table.update(dict.fromkeys(ORDER_REPORTS, self.facts.report))
+        table.update(dict.fromkeys(REPORTS, self.facts.report))
         table.update(dict.fromkeys(MARKET_DATA, self.facts.market))
         if self.routing is not None:
-            taken = (TextMessage, *COMMANDS, *ORDER_REPORTS, *MARKET_DATA)
+            taken = (TextMessage, *COMMANDS, *REPORTS, *MARKET_DATA)
             table.update({kind: self._routed(table[kind], self.routing) for kind in taken})
             table[ControlSeen] = ControlCopies(self).turn
+            table[FactFound] = self.facts.unnamed.found
         table[MassCancelChunk] = self.control.chunk
         return table
 
@@ -179,7 +180,7 @@ class Partition:
     def _text(self, message: TextMessage) -> Any:
         kind, text = message.kind, message.text
         self.current = ("input", kind.__name__)
-        if kind in ORDER_REPORTS and not text.symbol:
+        if kind in ORDER_REPORTS and not text.symbol and self.routing is None:
             symbol, _ = symbol_of_order(self.trading, text)
             text = replace(text, symbol=symbol)
         instrument = self._instrument_of(text)

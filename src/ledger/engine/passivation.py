@@ -1,6 +1,6 @@
 """The engine's memory follows its open orders: what the follower's index holds leaves it, a little at a time.
 
-Several times a second: note what changed, see how far the index is, let go of what it has. An index that the follower
+Several times a second, while anything moves: note what changed, see how far the index is, let go of what it has. An index that the follower
 makes anew is taken in the old one's place once it has come as far. While the index is too far behind, new orders are
 refused, since the memory grows with each. One that turns out to be damaged stops the partition, for its next start
 does without it.
@@ -15,6 +15,7 @@ from typing import Final, final
 
 import trio
 
+from ledger.beats import beat
 from ledger.engine.open_frame import OpenJournal
 from ledger.engine.partition import Partition
 from ledger.engine.recovery import Recovered
@@ -22,7 +23,6 @@ from ledger.errors import Corrupt, Unavailable
 from ledger.fold import ClosedStates, open_index
 from ledger.journal import IndexFile, JournalReader, StorageError, index_path, mark_damaged
 
-LOOKED_EVERY_S: Final = 0.25
 KEYS_MAX: Final = 500
 """Entities looked at before other tasks get their turn: about a millisecond."""
 
@@ -55,6 +55,8 @@ class EnginePassivation:
             partition.forgotten_before_ns = offset.forgotten_before_ns
         self.index_seq = 0
         """How far the index has come, as last seen."""
+        self._seen = (0, 0)
+        """The journal's next seq and the index's, at the last look."""
         self.damaged = ""
         """What is wrong with the index; "" while nothing is."""
         if recovered.damaged_index:
@@ -62,10 +64,13 @@ class EnginePassivation:
 
     async def run(self) -> None:
         """Look until cancelled, or until the index is damaged."""
+        before = (0, 0)
         while not self.damaged:
-            await trio.sleep(LOOKED_EVERY_S)
+            await beat(is_idle=self._seen == before)
+            before = self._seen
             while self.look():
                 await trio.lowlevel.checkpoint()
+            self._seen = (self._journal.next_seq, self.index_seq)
 
     def look(self) -> bool:
         """One look; whether there is more to do at once."""

@@ -12,6 +12,7 @@ from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
 from ledger.domain.mark_policy import Valuation, mid_of, valuation_of
 from ledger.engine import control_views, operation_rows
+from ledger.engine.unnamed import IDS, orders_meant
 from ledger.fold import MarketFold, TradingFold, known_fills, known_orders, mark_caps
 from ledger.views import Row
 from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id, show_place
@@ -64,6 +65,7 @@ class Views:
             "daily": self._daily,
             "calendars": self._calendars,
             "quarantine": self._quarantine,
+            "orders_meant": self._orders_meant,
         }
 
     def rows(self, what: str, filters: dict[str, str]) -> Iterable[Row]:
@@ -109,6 +111,13 @@ class Views:
             raise BadQuery("order needs order_id, or symbol and client_order_id")
         state = self.trading.orders.get(key) if key is not None else None
         return [] if key is None or state is None else [views.order_row(state, self._instrument(key[0]))]
+
+    def _orders_meant(self, filters: dict[str, str]) -> list[Row]:
+        """The symbols of the orders that a report with these ids can mean; what partition 0 asks the others."""
+        _known(filters, *IDS)
+        exchange, client_order_id, venue_order_id = (filters.get(name, "") for name in IDS)
+        found, by_venue = orders_meant(self.trading, exchange, client_order_id, venue_order_id)
+        return [{"symbol": symbol, "by_venue_order_id": by_venue} for symbol, _ in sorted(found)]
 
     def _fills(self, filters: dict[str, str]) -> Iterator[Row]:
         _known(filters, "strategy", "symbol", "client_order_id")

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
+from msgspec.structs import replace
 
 import actors
 from ledger.domain.events import FactResumed, FactSuspended
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact
+from ledger.domain.facts import MARKET_DATA, REPORTS, Fact
 from ledger.engine.fault import fault_events
 from ledger.wire import Misfit, read, text_type
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ledger.engine.partition import Partition
 
 _packed: Final = msgspec.msgpack.Decoder(Fact)
-_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
+_TEXT_KINDS: Final = {kind.__name__: kind for kind in (*REPORTS, *MARKET_DATA)}
 _TRADING: Final = "trading"
 _MARKET: Final = "market"
 SET_ASIDE: Final = "is set aside after a fault"
@@ -93,7 +94,7 @@ class Resumption:
 
     def _turn(self, journal: str, seq: int, event: FactSuspended, entities: actors.Entities) -> None:
         partition = self._partition
-        fact = self._read(event)
+        fact = self.read(event)
         if fact is None:
             return
         context = partition.context
@@ -108,16 +109,24 @@ class Resumption:
             partition.commit_trading(fault_events(partition, fact, error))
         entities.install()
 
-    def _read(self, event: FactSuspended) -> Any:
+    def read(self, event: FactSuspended) -> Any:
+        """The fact as it can be decided now; None where its text does not fit the instrument."""
         instrument = self._partition.trading.instruments.states[event.symbol]
         if event.raw[:1] != b"{":
-            return _packed.decode(event.raw)
+            return _as_kept(_packed.decode(event.raw), event)
         kind = _TEXT_KINDS[msgspec.json.decode(event.raw, type=_Type).type]
         text = msgspec.json.decode(event.raw, type=text_type(kind))
         try:
-            return read(kind, text, (instrument.price_scale, instrument.qty_scale))
+            return _as_kept(read(kind, text, (instrument.price_scale, instrument.qty_scale)), event)
         except Misfit:
             return None
+
+
+def _as_kept(fact: Any, event: FactSuspended) -> Any:
+    """The fact with the symbol that was found for it, and under the name that its sender has here."""
+    if fact.symbol == event.symbol:
+        return fact
+    return replace(fact, symbol=event.symbol, source=event.source)
 
 
 def _seq_of(item: tuple[int, FactSuspended]) -> int:

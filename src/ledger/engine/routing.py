@@ -32,6 +32,10 @@ class Routing:
         self._partitions = partitions
         self._door_of = door_of
 
+    def is_home(self, symbol: str) -> bool:
+        """Whether the symbol lives in this partition."""
+        return partition_of(symbol, self._partitions) == self._number
+
     def refusal(self, item: Any, restricted: str) -> Answer | None:
         """The answer for an input that is not for this partition, or not now; None: take it."""
         is_text = type(item) is TextMessage
@@ -43,7 +47,7 @@ class Routing:
                 return self._elsewhere(item, f"{kind.__name__} is decided by", 0)
             return self._too_wide(content, is_text=is_text) if kind is SetRiskLimit else None
         symbol: str = content.symbol
-        target = partition_of(symbol, self._partitions)
+        target = partition_of(symbol, self._partitions) if symbol else 0
         if target != self._number:
             return self._elsewhere(item, f"symbol {symbol[:50]} lives in", target)
         if restricted and kind in _NEW_RISK:

@@ -10,10 +10,10 @@ from typing import Final
 
 import trio
 
+from ledger.beats import beat
 from ledger.engine.partition import Partition
 from ledger.journal import Commit, Reserve, StorageError
 
-CHECKED_EVERY_S: Final = 0.25
 SPACE_LOW: Final = (
     "the disk of the journal is nearly full: cancels and facts go on, new orders when space was freed"
 )
@@ -37,7 +37,11 @@ def open_commit(make: Callable[[], Commit], reserve: Reserve | None) -> Commit:
 
 
 async def watch_space(reserve: Reserve, partition: Partition, on_failed: Callable[[Exception], None]) -> None:
-    """Looks several times a second until cancelled; `on_failed` once, where the disk does not even say how full it is."""
+    """Looks several times a second while something is journaled, once a second otherwise, until cancelled.
+
+    `on_failed` once, where the disk does not even say how full it is.
+    """
+    seen = (0, 0)
     while True:
         try:
             low = await trio.to_thread.run_sync(reserve.check)
@@ -45,4 +49,5 @@ async def watch_space(reserve: Reserve, partition: Partition, on_failed: Callabl
             on_failed(error)
             return
         partition.space_low = SPACE_LOW if low else ""
-        await trio.sleep(CHECKED_EVERY_S)
+        before, seen = seen, (partition.open_trading.next_seq, partition.open_market.next_seq)
+        await beat(is_idle=seen == before)

@@ -19,6 +19,7 @@ def time_settings(rules: TimeRules, require_confirmation: bool) -> dict[str, int
         "session.ttl_s": rules.session_ttl_ns // _S,
         "session.expiry": "absolute" if rules.session_absolute else "sliding",
         "session.timeout_ms": rules.session_timeout_ns // _MS,
+        "session.warn_before_s": rules.session_warning_ns // _S,
         "session.cancel_on_disconnect": rules.cancel_on_disconnect,
         REQUIRE_CONFIRMATION: require_confirmation,
     }

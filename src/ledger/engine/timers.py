@@ -19,8 +19,9 @@ from ledger.domain.calendars import session_at
 from ledger.domain.control_events import MassCancelRequested
 from ledger.domain.enums import TimeInForce, TimerKind
 from ledger.domain.events import InstrumentDefined, OrderAdopted, OrderReplaced, OrderSubmitted
-from ledger.domain.operator_events import CalendarDefined, SessionOpened, TradingDayRolled
+from ledger.domain.operator_events import CalendarDefined, SessionOpened, TimerFired, TradingDayRolled
 from ledger.domain.order_state import OrderState
+from ledger.domain.sessions import Session
 from ledger.domain.timers import (
     AT_ONCE,
     DAYLIKE,
@@ -31,7 +32,9 @@ from ledger.domain.timers import (
     is_awaited,
     order_due,
     session_due,
+    session_warning_ns,
 )
+from ledger.fold import warning_key
 
 if TYPE_CHECKING:
     from ledger.engine.operator_turns import OperatorTurns
@@ -44,7 +47,7 @@ LOOK_EVERY_S: Final = 1.0
 """The longest wait: a wall clock that was set is noticed within it."""
 RETRY_NS: Final = 10**8
 """After how long a firing that found no room is tried again."""
-_SESSIONS: Final = (TimerKind.SESSION_LOST, TimerKind.SESSION_EXPIRED)
+_SESSIONS: Final = (TimerKind.SESSION_LOST, TimerKind.SESSION_EXPIRED, TimerKind.SESSION_ENDS)
 _END_OF_DAY: Final = (TimerKind.TIME_IN_FORCE, TimerKind.GTC_AGE)
 
 
@@ -127,10 +130,20 @@ class TimerTurns:
         state = self._partition.trading.operations.sessions.get(due.key)
         if state is None:
             return []
-        found = session_due(state, self._operator.heard.get(due.key, state.touched_ns), self.rules)
+        found = self.session_due(state)
         if found is None or found[1] > due.due_ns:
             return []
-        return decide_session(state, found[0], due.due_ns, self.rules)
+        kind, at = found
+        at = at if kind is TimerKind.SESSION_ENDS else due.due_ns
+        return decide_session(state, kind, at, self.rules, self._partition.context)
+
+    def session_due(self, state: Session) -> tuple[TimerKind, int] | None:
+        """The next due time of a session as it is now."""
+        heard = self._operator.heard.get(state.session_id, state.touched_ns)
+        warning = session_warning_ns(state, self.rules)
+        fired = self._partition.trading.operations.fired
+        warned = warning is not None and warning_key(state.session_id, warning) in fired
+        return session_due(state, heard, self.rules, warned=warned)
 
 
 @final
@@ -168,6 +181,7 @@ class Timers:
             OrderAdopted: self._adopted,
             OrderReplaced: self._replaced,
             SessionOpened: self._session_opened,
+            TimerFired: self._timer_fired,
             TradingDayRolled: self._rolled,
             CalendarDefined: self._calendar_changed,
             InstrumentDefined: self._instrument_defined,
@@ -244,12 +258,15 @@ class Timers:
     def _session_opened(self, event: SessionOpened, _now: int) -> None:
         self._hint_session(event.session_id)
 
+    def _timer_fired(self, event: TimerFired, _now: int) -> None:
+        if event.kind is TimerKind.SESSION_ENDS:  # it was only a warning
+            self._hint_session(event.key)
+
     def _hint_session(self, session_id: str) -> None:
         state = self._partition.trading.operations.sessions.get(session_id)
         if state is None:
             return
-        heard = self._operator.heard.get(session_id, state.touched_ns)
-        due = session_due(state, heard, self._turns.rules)
+        due = self._turns.session_due(state)
         if due is not None:
             self._hint(due[1], due[0], "", session_id)
 
@@ -311,8 +328,7 @@ class Timers:
         state = self._partition.trading.operations.sessions.get(session_id)
         if state is None:
             return []
-        heard = self._operator.heard.get(session_id, state.touched_ns)
-        found = session_due(state, heard, self._turns.rules)
+        found = self._turns.session_due(state)
         if found is None:
             self._operator.heard.pop(session_id, None)
             return []

@@ -27,7 +27,7 @@ from ledger.fold.history import fills_of_position, known_fills, known_orders
 from ledger.fold.instruments import instrument_of, instrument_terms
 from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
-from ledger.fold.operations import CLOCK
+from ledger.fold.operations import CLOCK, warning_key
 from ledger.fold.partitions import CONTROL_FACTS, PASSED_ON, PartitionsFold
 from ledger.fold.parts import (
     Part,
@@ -95,6 +95,7 @@ __all__ = [
     "restart",
     "twin_key",
     "version_of",
+    "warning_key",
     "whole",
     "why_not",
 ]

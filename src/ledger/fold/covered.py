@@ -30,6 +30,7 @@ from ledger.domain.events import (
     OrderReplaced,
     OrderRestated,
     OrderResumed,
+    OrderStatusAnswered,
     OrderSubmitted,
     OrderSuspended,
     OrderTriggered,
@@ -40,6 +41,7 @@ from ledger.domain.events import (
 from ledger.domain.operator_events import EntityReleased, OrderUnconfirmed
 from ledger.domain.order import evolve
 from ledger.domain.order_state import OrderState, is_open
+from ledger.domain.request_events import OrderStatusRequested
 from ledger.errors import Corrupt, Unavailable
 from ledger.fold.closed import ClosedStates, is_closed, key_bytes
 from ledger.fold.facts import Apply
@@ -62,6 +64,7 @@ _REPORTS: Final = (
     OrderSuspended,
     OrderResumed,
     OrderTriggered,
+    OrderStatusAnswered,
 )
 """What a venue says of an order: of one that is not built, only how far the sender has come counts."""
 
@@ -201,7 +204,8 @@ class Covered:
             **{kind: self._after_all(steps[kind]) for kind in _ASKING},
             OrderSubmitted: self._submitted,
             OrderExpired: self._expired,
-            OrderUnconfirmed: self._unconfirmed,
+            OrderUnconfirmed: self._doubted,
+            OrderStatusRequested: self._doubted,
             CancelRequested: self._requested,
             ReplaceRequested: self._requested,
             OrderFilled: self._filled,
@@ -251,9 +255,9 @@ class Covered:
         elif event.origin is not Origin.LOCAL:
             self._fold.facts.advance(event)
 
-    def _unconfirmed(self, seq: int, now: int, event: OrderUnconfirmed) -> None:
+    def _doubted(self, seq: int, now: int, event: OrderUnconfirmed | OrderStatusRequested) -> None:
         if not self._skips((event.symbol, event.order), seq, now, event):
-            self._fold.steps[OrderUnconfirmed](seq, now, event)
+            self._fold.steps[type(event)](seq, now, event)
 
     def _filled(self, seq: int, now: int, event: OrderFilled) -> None:
         fold = self._fold

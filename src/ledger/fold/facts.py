@@ -16,6 +16,7 @@ from ledger.domain.events import (
     SourceGapOpened,
 )
 from ledger.domain.operator_events import CaseClosed
+from ledger.domain.partition_events import FactAssigned
 from ledger.domain.source import SourceState
 
 ANOMALIES_KEPT: Final = 1000
@@ -58,6 +59,7 @@ class SourceFacts:
             AnomalyRecorded: self._anomaly_recorded,
             FactSuspended: self._fact_suspended,
             FactResumed: self._fact_resumed,
+            FactAssigned: self._fact_resumed,
             SourceGapOpened: self._source_gap_opened,
             SourceGapClosed: self._source_gap_closed,
             CaseClosed: self.case_closed,
@@ -105,7 +107,7 @@ class SourceFacts:
         self.suspended.put(seq, event)
         self.advance(event)
 
-    def _fact_resumed(self, _seq: int, _now: int, event: FactResumed) -> None:
+    def _fact_resumed(self, _seq: int, _now: int, event: FactResumed | FactAssigned) -> None:
         self.suspended.put(event.ref_seq, False)
 
     def _source_gap_opened(self, _seq: int, _now: int, event: SourceGapOpened) -> None:

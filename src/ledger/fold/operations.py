@@ -43,6 +43,11 @@ _LEAVES_NO_TRACE: Final = (TimerKind.IOC, TimerKind.GTC_AGE)
 CLOCK: Final = "clock"
 
 
+def warning_key(session_id: str, due_ns: int) -> tuple[TimerKind, str, str]:
+    """Of the warning of a session's end in `fired`: its time tells one opening of the session from another."""
+    return TimerKind.SESSION_ENDS, str(due_ns), session_id
+
+
 @final
 class OperationsFold:
     """Calendars, days, settlement, sessions, adjustments, what quarantined orders hold, confirmations."""
@@ -59,7 +64,7 @@ class OperationsFold:
         self.held: actors.Store[str, tuple[HeldExecution, ...]] = store("held")
         """Executions of orders set aside, by symbol/client_order_id; empty once released."""
         self.fired: actors.Store[tuple[TimerKind, str, str], int] = store("timer-fired")
-        """(kind, symbol, key) of the timers that leave no other trace, with the seq."""
+        """(kind, symbol, key) of the timers that leave no other trace, with the seq; for a session's, `warning_key`."""
         self.confirmed: actors.Store[str, tuple[int, int]] = store("recovery-confirmed")
         """Under "": (epoch, seq) of the newest RecoveryConfirmed; under CLOCK: (step_ns, seq) of the newest ClockSampled."""
         self.resumed: actors.Store[str, tuple[int, int]] = store("partition-resumed")
@@ -132,6 +137,8 @@ class OperationsFold:
     def _timer_fired(self, seq: int, _now: int, event: TimerFired) -> None:
         if event.kind in _LEAVES_NO_TRACE:
             self.fired.put((event.kind, event.symbol, event.key), seq)
+        elif event.kind is TimerKind.SESSION_ENDS:
+            self.fired.put(warning_key(event.key, event.due_ns), seq)
 
     def _day_rolled(self, seq: int, now: int, event: TradingDayRolled) -> None:
         self.rolled.put(event.calendar, RolledDay(event.calendar, event.trade_date, now, seq))

@@ -24,7 +24,7 @@ from ledger.domain.operator_events import (
     SessionTouched,
     TradingDayRolled,
 )
-from ledger.domain.partition_events import ControlTaken
+from ledger.domain.partition_events import ControlTaken, FactAssigned
 
 Apply = Callable[[int, int, Any], None]
 PASSED_ON: Final = (KillSwitchEngaged, KillSwitchReleased, MassCancelRequested)
@@ -40,10 +40,11 @@ CONTROL_FACTS: Final = frozenset(
         SessionTouched,
         SessionClosed,
         TradingDayRolled,
+        FactAssigned,
         *PASSED_ON,
     )
 )
-"""What partition 0 decides for all."""
+"""What partition 0 decides for all, or for the one that it concerns."""
 
 
 @final

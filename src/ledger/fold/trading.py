@@ -35,6 +35,7 @@ from ledger.domain.events import (
     OrderReplaced,
     OrderRestated,
     OrderResumed,
+    OrderStatusAnswered,
     OrderSubmitted,
     OrderSuspended,
     OrderTriggered,
@@ -57,6 +58,7 @@ from ledger.domain.order_birth import submitted
 from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.domain.partition_events import ControlTaken
 from ledger.domain.position import PositionState
+from ledger.domain.request_events import OrderStatusRequested
 from ledger.fold.by_position import FillsByPosition, PositionKey
 from ledger.fold.control import ControlFold
 from ledger.fold.digest import Digest
@@ -186,6 +188,8 @@ class TradingFold:
             PositionAdjusted: self._answering(self._position_adjusted),
             PositionTransferred: self._answering(self._position_adjusted),
             OrderUnconfirmed: self._order_concluded,
+            OrderStatusRequested: self._order_concluded,
+            OrderStatusAnswered: reported,
             EngineStarted: self._engine_started,
             InstrumentDefined: self._instrument_defined,
             StrategyDefined: self._strategy_defined,
@@ -199,7 +203,7 @@ class TradingFold:
             FillBusted: self._fill_changed,
             FillCorrected: self._fill_changed,
             OrderAdopted: self._order_adopted,
-            PositionRestated: self._position_restated,
+            PositionRestated: self.move_position,
             OrderAccepted: self._order_named,
             OrderReplaced: self._order_replaced,
             OrderRejected: reported,
@@ -260,23 +264,21 @@ class TradingFold:
         if held:
             symbol, _, order = event.key.partition("/")
             key = (symbol, order)
-            state = self.orders.get(key)
+            before = after = self.orders.get(key)
             for _, execution in held:
-                state = orders.evolve(state, execution, seq, now)
-            assert state is not None
-            self.orders.put(key, state)
+                after = orders.evolve(after, execution, seq, now)
+            assert after is not None
+            self._put_order(key, before, after, seq)
 
     # ---- orders --------------------------------------------------------------------------------------------
 
     def _order_submitted(self, seq: int, now: int, event: OrderSubmitted) -> None:
         key = (event.symbol, event.client_order_id)
         state = submitted(event, seq, now, self.partition)
-        self.orders.put(key, state)
         self.order_of_number.put(state.terms.order_id, key)
         self.outcomes.put(event.command_id, Outcome(seq, event))
         self.order_came(key, event, now)
-        if self.control.kept:
-            self.control.order_moved(None, state, seq)
+        self._put_order(key, None, state, seq)
 
     def order_came(self, key: OrderKey, event: OrderSubmitted, now: int) -> None:
         control = self.control
@@ -298,6 +300,9 @@ class TradingFold:
         before = self.orders.get(key)
         assert before is not None, f"{event} of an order that there is not"
         after = ORDER_STEPS[type(event)](before, event, seq, now)
+        self._put_order(key, before, after, seq)
+
+    def _put_order(self, key: OrderKey, before: OrderState | None, after: OrderState, seq: int) -> None:
         self.orders.put(key, after)
         if self.control.kept:
             self.control.order_moved(before, after, seq)
@@ -313,7 +318,7 @@ class TradingFold:
         else:
             self._order_reported(seq, now, event)
 
-    def _order_concluded(self, seq: int, now: int, event: OrderExpired | OrderUnconfirmed) -> None:
+    def _order_concluded(self, seq: int, now: int, event: Any) -> None:
         self.move_order((event.symbol, event.order), event, seq, now)
 
     def _request_pending(self, seq: int, now: int, event: CancelPending | ReplacePending) -> None:
@@ -342,9 +347,7 @@ class TradingFold:
         self.facts.advance(event)
         key = (event.symbol, event.order)
         state = orders.evolve(None, event, seq, now, self.partition)
-        self.orders.put(key, state)
-        if self.control.kept:
-            self.control.order_moved(None, state, seq)
+        self._put_order(key, None, state, seq)
         self.order_of_number.put(self.partition << PARTITION_SHIFT | seq, key)
         if event.venue_order_id:
             self.order_of_venue_id.put((event.exchange, event.venue_order_id), key)
@@ -387,9 +390,6 @@ class TradingFold:
     def _position_adjusted(self, seq: int, now: int, event: PositionAdjusted | PositionTransferred) -> None:
         for change in self.operations.adjusted(seq, now, event):
             self.move_position(seq, now, change)
-
-    def _position_restated(self, seq: int, now: int, event: PositionRestated) -> None:
-        self.move_position(seq, now, event)
 
     def holds(self, event: OrderFilled | FillBusted | FillCorrected, seq: int) -> bool:
         """Whether the execution's order is set aside: it takes it at its release."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ledger.domain.codes import Code
 from ledger.domain.commands import COMMANDS, CancelOrder, ReplaceOrder, SubmitOrder
 from ledger.domain.control_commands import EngageKillSwitch, MassCancel
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.domain.operator_commands import CloseSession, OpenSession, TouchSession
 from ledger.engine.refusals import command_id_of, content_of
 from ledger.wire import Answer, Malformed, Query, QueryRefused, Refused, TextMessage
@@ -25,7 +25,7 @@ _NEEDED: Final[Mapping[type, frozenset[str]]] = {
     **dict.fromkeys(
         (CancelOrder, MassCancel, EngageKillSwitch, OpenSession, TouchSession, CloseSession), _SAFER
     ),
-    **dict.fromkeys(ORDER_REPORTS, frozenset(("report",))),
+    **dict.fromkeys(REPORTS, frozenset(("report",))),
     **dict.fromkeys(MARKET_DATA, frozenset(("market",))),
 }
 _OPEN_QUESTIONS: Final = frozenset(("endpoints", "instruments", "sources"))

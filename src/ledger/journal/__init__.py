@@ -44,7 +44,13 @@ from ledger.journal.index import (
 )
 from ledger.journal.lmdb_commit import SEGMENT_BYTES_MAX, LmdbCommit
 from ledger.journal.looking import look_before_reading
-from ledger.journal.manifest import BaseRecord, ParentRecord, SegmentManifest, write_durably
+from ledger.journal.manifest import (
+    BaseRecord,
+    ParentRecord,
+    SegmentManifest,
+    software_version,
+    write_durably,
+)
 from ledger.journal.offsets import KnownOffset, note_offset, noted_offsets
 from ledger.journal.ownership import Owner, owner_of, writer_of
 from ledger.journal.read import JournalReader
@@ -147,6 +153,7 @@ __all__ = [
     "read_snapshot",
     "remove_index",
     "snapshots_path",
+    "software_version",
     "unpack_entry",
     "verify",
     "version_in",

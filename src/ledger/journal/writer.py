@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Final, final
 
 from ledger.journal.commit import Commit
@@ -55,6 +55,8 @@ class WriterThread:
         self._group_wait_s = group_wait_s
         self._unsynced_bytes_max = unsynced_bytes_max
         self._queue: SimpleQueue[FrameDraft | None] = SimpleQueue()
+        self._enough = threading.Event()
+        """Set where frames of market are not to wait for more: they fill a group, or the writer is to end."""
         self._lock = threading.Lock()
         self._unsynced_bytes = 0
         self._submitted = commit.head
@@ -118,6 +120,8 @@ class WriterThread:
             if self._unsynced_bytes and self._unsynced_bytes + size > self._unsynced_bytes_max:
                 raise JournalFull(f"{self._unsynced_bytes} bytes wait for the {self._commit.journal} journal")
             self._unsynced_bytes += size
+        if self._unsynced_bytes >= _GROUP_BYTES_MAX:
+            self._enough.set()
         # The hash of this one is made in the writer's thread; its order is checked without it.
         self._submitted = Head(draft.epoch, draft.last_seq, b"", draft.recorded_at_ns)
 
@@ -126,6 +130,7 @@ class WriterThread:
         if not self._closing:
             self._closing = True
             self._queue.put(None)
+            self._enough.set()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             raise StorageError(
@@ -150,23 +155,21 @@ class WriterThread:
 
     def _gather(self, until_s: float) -> tuple[list[FrameDraft], bool]:
         """The frames of the next commit, and whether the writer is to end after it."""
+        draft = self._queue.get()
+        if self._group_wait_s and draft is not None:
+            # Nobody is woken for each frame: that costs whoever submits more than handing the frame over does.
+            if self._unsynced_bytes < _GROUP_BYTES_MAX:
+                self._enough.wait(max(0.0, until_s - time.monotonic()))
+            self._enough.clear()
         drafts: list[FrameDraft] = []
         size = 0
-        while True:
-            try:
-                draft = (
-                    self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
-                    if drafts
-                    else self._queue.get()
-                )
-            except Empty:
-                return drafts, False
-            if draft is None:
-                return drafts, True
+        while draft is not None:
             drafts.append(draft)
             size += len(draft.payload)
-            if size >= _GROUP_BYTES_MAX or not self._group_wait_s:
+            if size >= _GROUP_BYTES_MAX or not self._group_wait_s or self._queue.empty():
                 return drafts, False
+            draft = self._queue.get()
+        return drafts, True
 
     def _made_durable(self, drafts: list[FrameDraft]) -> list[Frame]:
         frames: list[Frame] = []

@@ -1,10 +1,11 @@
 """An audit that goes on all the time: what changed since the last round, and a part of the rest, so that every row has
 been looked at after `pass_s`.
 
-A fold that follows the sink's offset keeps one 64-bit digest a row. A row of the sink whose digest is another one, that
-is missing, or that nobody knows is only suspected; the judge is a fold of the journal from its first event that keeps
-just the suspected rows, at the offset of the moment at which the sink showed them. So a difference that is told is
-one, whatever went on meanwhile. Needs some 200 bytes of memory a row.
+A fold that follows the sink's offset keeps one 64-bit digest a row, which is kept over the auditor's end (`digests`): the
+next start goes on there, from the follower's snapshot. A row of the sink whose digest is another one, that is missing, or
+that nobody knows is only suspected; the judge is a fold of the journal from its first event that keeps just the
+suspected rows, at the offset of the moment at which the sink showed them. So a difference that is told is one, whatever
+went on meanwhile, and a digest that was wrong is put right. Needs some 200 bytes of memory a row.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from ledger.errors import Rejected
+from ledger.journal import software_version
 from ledger.projections.audit import Difference, Place, compare
 from ledger.projections.building import entity_name
 from ledger.projections.contract import Offset, Picked, Row, Sampled
-from ledger.projections.errors import Fenced, SinkDown
+from ledger.projections.digests import Digests, digest_of, name_of, read_digests, save_digests
+from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.feed import Feed
 from ledger.projections.parking import Parking
-from ledger.projections.status import JournalAudit
+from ledger.projections.status import JournalAudit, digests_path
 
 PAGE_MIN: Final = 200
 PAGE_MAX: Final = 5000
@@ -30,6 +33,8 @@ STANDING_MAX: Final = 1000
 """Differences that are remembered; with more of them the copy is to be rebuilt."""
 REPAIR_TRIES: Final = 50
 """A repair is of one offset, and the projector moves it on."""
+FORM: Final = f"1 {software_version()}"
+"""Of rows and their digests: another program may make other rows of the same events."""
 Say = Callable[[str], None]
 
 
@@ -66,12 +71,14 @@ class Trail:
         """Of this pass."""
         self._cursor: Any = None
         self._begun = False
+        self._began_at = self._saved_at = 0
         self._standing: dict[int, tuple[Difference, int | None]] = {}
         """By digest of its place: what differs, and the digest that it should have."""
         self._passes = self._passed_at_ns = self._looked_at = self._found = self._repaired = 0
 
     def close(self) -> None:
-        """Lets the journal go."""
+        """Lets the journal go; what is known is kept for the next start."""
+        self._save()
         self._feed.close()
 
     def view(self) -> JournalAudit:
@@ -87,6 +94,7 @@ class Trail:
             differences,
             self._found,
             self._repaired,
+            self._began_at,
         )
 
     # ---- a round -------------------------------------------------------------------------------------------
@@ -119,6 +127,8 @@ class Trail:
     def _advance(self, offset: Offset) -> list[Place]:
         """Fold up to the sink's offset; the places that changed, but for the first time, when all have."""
         feed = self._feed
+        if not self._begun:
+            self._go_on_from_saved(offset)
         if offset.seq < feed.at.seq:
             self._begin_pass()  # the sink lost something, and is being filled again
             raise SinkDown(f"{self._sink.name} went back to {offset.seq}: the audit goes on at {feed.at.seq}")
@@ -131,9 +141,9 @@ class Trail:
             for row in batch.rows:
                 place = (row.table, row.key)
                 if row.values:
-                    self._known[hash(place)] = digest_of(row)
+                    self._known[name_of(*place)] = digest_of(row)
                 else:
-                    self._known.pop(hash(place), None)
+                    self._known.pop(name_of(*place), None)
                 if self._begun:
                     changed[place] = None
         self._begun = True
@@ -146,9 +156,9 @@ class Trail:
     def _compare(self, picked: Picked, places: Iterable[Place], suspects: dict[int, Place | None]) -> None:
         """Look for rows that are not what the fold says, and for places of which nothing came."""
         moved = self._advance(picked.offset)
-        absent = {hash(place): place for place in places}
+        absent = {name_of(*place): place for place in places}
         for row in picked.rows:
-            name = hash((row.table, row.key))
+            name = name_of(row.table, row.key)
             absent.pop(name, None)
             if self._known.get(name) == digest_of(row):
                 self._seen.add(name)
@@ -191,6 +201,33 @@ class Trail:
         self._begin_pass()
         self._passes += 1
         self._passed_at_ns = time.time_ns()
+        self._save()
+
+    # ---- over its end --------------------------------------------------------------------------------------
+
+    def _go_on_from_saved(self, offset: Offset) -> None:
+        """Stand where an earlier auditor stood, if the sink has not gone back behind it since."""
+        kept = read_digests(self._digests_path(), FORM)
+        if kept is None or kept.offset.seq > offset.seq:
+            return
+        try:
+            self._feed.seek(kept.offset, self._folded)
+        except Misplaced:  # of another ledger, or another history
+            return
+        self._known, self._begun = kept.known, True
+        self._began_at = self._saved_at = kept.offset.seq
+
+    def _save(self) -> None:
+        if self._begun and self._feed.at.seq != self._saved_at:
+            save_digests(self._digests_path(), Digests(FORM, self._feed.at, self._known))
+            self._saved_at = self._feed.at.seq
+
+    def _digests_path(self) -> Path:
+        return digests_path(self._data, self._sink.name, self._partition, self._journal)
+
+    def _folded(self, _seq: int, _target: int) -> bool:
+        self._ask_stopped()
+        return True
 
     # ---- the judge -----------------------------------------------------------------------------------------
 
@@ -215,10 +252,14 @@ class Trail:
             judge.feed.close()
 
     def _note(self, suspects: dict[int, Place | None], differences: list[Difference], judge: _Judge) -> None:
-        named = {hash((each.table, each.key)): each for each in differences}
+        named = {name_of(each.table, each.key): each for each in differences}
         for name in suspects:
             if name not in named:
                 self._standing.pop(name, None)
+        right = {name_of(*place): digest_of(row) for place, row in judge.rows.items()}
+        for name in suspects:
+            self._known.pop(name, None)
+        self._known |= right
         for name, each in named.items():
             if name not in self._standing:
                 self._found += 1
@@ -238,7 +279,7 @@ class Trail:
             return True
         self._repaired += len(differences)
         for each in differences:
-            self._standing.pop(hash((each.table, each.key)), None)
+            self._standing.pop(name_of(each.table, each.key), None)
         self._say(f"{self._sink.name}: {len(differences)} repaired at {at.seq}")
         return True
 
@@ -269,7 +310,7 @@ class _Judge:
             self._between()
             for row in batch.rows:
                 place = (row.table, row.key)
-                name = hash(place)
+                name = name_of(*place)
                 if row.values and not keeps(row):
                     self.dropped.add(name)
                 if name in self._names:
@@ -277,14 +318,3 @@ class _Judge:
                         self.rows[place] = row
                     else:
                         self.rows.pop(place, None)
-
-
-def digest_of(row: Row) -> int:
-    """64 bits of a row; equal for equal rows, whatever types their numbers have."""
-    values = row.values
-    if -1 in values:  # Python gives -1 and -2 the same hash
-        values = tuple(_MINUS_ONE if value == -1 else value for value in values)
-    return hash((row.version, values))
-
-
-_MINUS_ONE: Final = "minus one"

@@ -138,6 +138,35 @@ class Preparing(Protocol):
         ...
 
 
+@runtime_checkable
+class Filling(Protocol):
+    """A sink that leaves something out while it is filled."""
+
+    def filled(self) -> None:
+        """Make what is better made over all rows than row by row, such as indexes.
+
+        Called once a start, when everything is taken that stood in the journal at that start; it may take long, and
+        `apply` waits for it. Finds by what is there whether anything is to be done. Raises SinkDown.
+        """
+        ...
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A sink to which a batch costs much, however few events it has: some are awaited while events flow."""
+
+    @property
+    def gather_s(self) -> float:
+        """The next batch of a journal is begun at the earliest so long after the one before; what comes after a quiet
+        time goes at once."""
+        ...
+
+    @property
+    def gather_events(self) -> int:
+        """But at once where so many events wait."""
+        ...
+
+
 class View(Protocol):
     """One consistent look at a sink."""
 

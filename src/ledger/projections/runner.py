@@ -14,14 +14,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, final
 
 from msgspec.structs import replace
 
 from ledger.projections.building import entity_name
-from ledger.projections.contract import Batch, Fencing, Offset, Preparing, Projection
+from ledger.projections.contract import Batch, Fencing, Filling, Gathering, Offset, Preparing, Projection
 from ledger.projections.errors import Poison, SinkDown
 from ledger.projections.feed import EVENTS_MAX, Feed, Interrupted, seconds_behind
 from ledger.projections.parking import Parking
@@ -79,6 +79,12 @@ class Runner:
         ]
         self._writer = ThreadPoolExecutor(1, "ledger-sink") if isinstance(projection, Preparing) else None
         self._writing: tuple[Feed, Batch, Future[None]] | None = None
+        self._ends: dict[str, int] = {}
+        """Where to end, by journal; nothing where there is no end."""
+        self._unfilled: dict[str, int] | None = None
+        """Up to where the sink is to be taken before it is `filled`; None: it was."""
+        self._begun: dict[str, float] = {}
+        """When the newest batch was begun, by journal."""
         self._failures = 0
         self._confirmed = time.monotonic()
 
@@ -110,17 +116,19 @@ class Runner:
 
     def _run(self, until_head: bool) -> None:
         self.pulse.say("starting", self._feeds)
+        self._ends = self._heads() if until_head else {}
         if not self._persist(self._take_place):
             return
-        ends = {feed.journal: feed.head_seq() for feed in self._feeds} if until_head else {}
         while not self._stop.is_set():
             busy = False
             for feed in self._feeds:
-                busy |= self._go_on(feed, ends.get(feed.journal))
+                busy |= self._go_on(feed)
             self.pulse.beat("following", self._feeds)
-            if busy:
+            if self._unfilled is not None and self._is_at(self._unfilled):
+                self._fill_up(self._unfilled)
+            elif busy:
                 continue
-            if self._writing is not None:
+            elif self._writing is not None:
                 self._end_writing()
             elif until_head:
                 return
@@ -129,13 +137,39 @@ class Runner:
                 self._stop.wait(IDLE_S)
         self._end_writing()
 
-    def _go_on(self, feed: Feed, to_seq: int | None) -> bool:
+    def _heads(self) -> dict[str, int]:
+        return {feed.journal: feed.head_seq() for feed in self._feeds}
+
+    def _is_at(self, ends: dict[str, int]) -> bool:
+        return all(feed.at.seq >= ends[feed.journal] for feed in self._feeds)
+
+    def _fill_up(self, ends: dict[str, int]) -> None:
+        """Have the sink make what it left out, once all that it was to be filled with is there."""
+        self._end_writing()
+        if self._unfilled is ends and self._is_at(ends):  # else the sink had lost something
+            self._unfilled = None
+            if isinstance(self._projection, Filling):
+                self._persist(self._filled)
+
+    def _filled(self) -> None:
+        assert isinstance(self._projection, Filling)
+        with ThreadPoolExecutor(1, "ledger-filled") as thread:
+            made = thread.submit(self._projection.filled)
+            while wait([made], IDLE_S).not_done:
+                self.pulse.beat("following", self._feeds)
+        made.result()
+
+    def _go_on(self, feed: Feed) -> bool:
         """One batch of one journal; whether there was one."""
+        to_seq = self._ends.get(feed.journal)
         if to_seq is not None and feed.at.seq >= to_seq:
+            return False
+        if to_seq is None and not self._is_due(feed):
             return False
         batch = feed.batch(to_seq)
         if batch is None:
             return False
+        self._begun[feed.journal] = time.monotonic()
         self.parking.save()
         if self._writer is None or not isinstance(self._projection, Preparing):
             self._persist(lambda: self._give(feed, batch))
@@ -147,6 +181,15 @@ class Runner:
         ):  # else the sink had lost something: the feed went back
             self._writing = (feed, batch, self._writer.submit(self._projection.apply, batch))
         return True
+
+    def _is_due(self, feed: Feed) -> bool:
+        """Whether the next batch is to be begun: not where more events are awaited."""
+        if not isinstance(self._projection, Gathering):
+            return True
+        begun = self._begun.get(feed.journal)
+        if begun is None or time.monotonic() - begun >= self._projection.gather_s:
+            return True
+        return feed.head_seq() - feed.at.seq >= self._projection.gather_events
 
     def _end_writing(self) -> None:
         """Until the batch that is being written is taken; one that failed is given again, from here."""
@@ -178,10 +221,16 @@ class Runner:
         """Stand where the sink stands, and only then, when it is a place of this journal, become its writer."""
         for feed in self._feeds:
             self._seek(feed, self._projection.offset(feed.journal))
+        self._claim()
         if isinstance(self._projection, Fencing):
-            self._projection.claim(self._feeds[0].lineage)
             for feed in self._feeds:  # the writer before may have gone on until now
                 self._seek(feed, self._projection.offset(feed.journal))
+
+    def _claim(self) -> None:
+        """Become the writer, of a copy that may have been made just now."""
+        if isinstance(self._projection, Fencing):
+            self._projection.claim(self._feeds[0].lineage)
+        self._unfilled = self._ends or self._heads()
 
     def _seek(self, feed: Feed, offset: Offset | None) -> None:
         feed.seek(offset, self._folded)
@@ -194,8 +243,7 @@ class Runner:
     def _give(self, feed: Feed, batch: Batch, written: Future[None] | None = None) -> None:
         """Have the sink take it; `written`: it is being tried already."""
         if self._failures:  # the last try may have come through, or the sink may have lost what it had
-            if isinstance(self._projection, Fencing):
-                self._projection.claim(feed.lineage)
+            self._claim()
             found = self._projection.offset(feed.journal)
             if found is not None and found.seq == batch.to.seq:
                 feed.check(found)

@@ -83,6 +83,10 @@ def audit_path(data: Path, name: str, partition: int) -> Path:
     return folder_of(data) / f"{name}-{partition}.audit.json"
 
 
+def digests_path(data: Path, name: str, partition: int, journal: str) -> Path:
+    return folder_of(data) / f"{name}-{partition}-{journal}.digests"
+
+
 def lock_path(data: Path, name: str, partition: int) -> Path:
     return folder_of(data) / f"{name}-{partition}.lock"
 
@@ -127,6 +131,8 @@ class JournalAudit(msgspec.Struct, frozen=True):
     found: int
     """Differences since the start, those that are repaired included."""
     repaired: int
+    began_at: int = 0
+    """Where this start took up the digests of an earlier one; 0: every row was made anew from the first event."""
 
 
 @final
@@ -153,6 +159,16 @@ def read_audit(data: Path, name: str, partition: int = 0) -> AuditStatus | None:
     except FileNotFoundError:
         return None
     return msgspec.json.decode(content, type=AuditStatus)
+
+
+def differing(data: Path) -> dict[str, int]:
+    """How many rows of each projection are not the journal's, as its auditor said last; only those that have some."""
+    found: dict[str, int] = {}
+    for path in sorted(folder_of(data).glob("*.audit.json")):
+        audit = msgspec.json.decode(path.read_bytes(), type=AuditStatus)
+        if count := sum(len(each.differences) for each in audit.journals):
+            found[audit.name] = found.get(audit.name, 0) + count
+    return found
 
 
 def _audit_of(data: Path, name: str, partition: int, journal: str) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def order_steps() -> SearchStrategy[Step]:
         st.tuples(just(f.ReportPendingReplace), _REQUEST),
         st.tuples(just(f.ReportRestated), st.none() | QTY),
         st.tuples(just(f.ReportReduced), st.integers(0, 120)),
+        st.tuples(just(f.ReportStatus), st.booleans(), st.sampled_from((0, 100)) | QTY),
         st.sampled_from(((f.ReportSuspended,), (f.ReportResumed,))),
         st.sampled_from(
             ((f.ReportRejected,), (f.ReportExpired,), (f.ReportDoneForDay,), (f.ReportTriggered,))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from random import Random
 from typing import Final, final
 
+from msgspec.structs import replace
+
 from ledger.domain.commands import CancelOrder, ReplaceOrder, SubmitOrder
 from ledger.domain.enums import CancelRejectReason, Liquidity, OrderType, Side
 from ledger.domain.facts import (
@@ -20,6 +22,7 @@ from ledger.domain.facts import (
     ReportRejected,
     ReportReplaced,
     ReportReplaceRejected,
+    ReportStatus,
 )
 from ledger.journal import partition_of
 
@@ -191,6 +194,18 @@ class HonestVenue:
         self.traded.append((order, fact))
         if order.cum >= order.qty:
             self.end(order)
+
+    def asked(self, symbol: str, client_order_id: str) -> None:
+        """An order-status request: every execution of the order again, then the order as it stands."""
+        order = self.names.get((symbol, client_order_id))
+        if order is None:
+            return
+        for traded, fact in list(self.traded):
+            if traded is order:
+                source, epoch, seq, *_ = self.head(order)
+                self.tell(replace(fact, source=source, source_epoch=epoch, source_seq=seq))
+        is_open = self.rests(order)
+        self.tell(ReportStatus(*self.head(order), is_open, order.cum, order.qty, event_time_ns=self.now()))
 
     def end(self, order: RestingOrder) -> None:
         """Nothing of it rests any more."""

@@ -16,7 +16,8 @@ Scales = Mapping[str, tuple[int, int]]
 
 
 def instruction_of(row: Mapping[str, Any], scales: Scales) -> Instruction | None:
-    """What the row asks the venue to do; None for one that asks about an order (OrderUnconfirmed)."""
+    """What the row asks the venue to do; None for one that asks about an order (OrderUnconfirmed,
+    OrderStatusRequested)."""
     ps, qs = scales[row["symbol"]]
     identity = uuid.UUID(row["command_id"]).bytes if row.get("command_id") else b""
     if row["type"] == "OrderSubmitted":

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ledger.domain.codes import Code
 from ledger.domain.commands import COMMANDS, Command
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS, Fact, MarketData, OrderReport
+from ledger.domain.facts import MARKET_DATA, REPORTS, Fact, MarketData, Report
 from ledger.wire.messages import ANSWERS, Answer, Query, answer_json
 from ledger.wire.text import text_type
 
@@ -70,7 +70,7 @@ class _Door(Struct, frozen=True):
 
 _DOORS: Final = {
     "commands": _Door("commands", (*COMMANDS, Query), Command | Query),
-    "reports": _Door("reports", (*ORDER_REPORTS, Query), OrderReport | Query),
+    "reports": _Door("reports", (*REPORTS, Query), Report | Query),
     "market": _Door("market", (*MARKET_DATA, Query), MarketData | Query),
     "query": _Door("query", (Query,), Query),
     "stream": _Door("query", (Query,), Query),

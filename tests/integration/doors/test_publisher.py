@@ -198,6 +198,14 @@ async def test_an_idle_topic_repeats_its_header() -> None:
     assert msgspec.json.decode(header) == {"partition": 0, "epoch": 9, "seq": 8, "prev": 7, "durable": 0}
 
 
+async def test_idle_topics_repeat_by_themselves_once_somebody_has_subscribed() -> None:
+    async with publishing(orders=ORDER_TOPIC, idle_s=0.1) as subscribed:
+        subscribed.fills(7)
+        messages = await received(subscribed.orders, 3)
+    assert [payload == b"" for _, _, payload in messages] == [False, True, True]
+    assert {msgspec.json.decode(header)["seq"] for _, header, _ in messages} == {7}
+
+
 def sample(hint: Any) -> Any:
     """Any value of a field's type."""
     for part in (hint, *typing.get_args(hint)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import trio
 
 from ledger.domain.codes import Code
 from ledger.domain.facts import BookSnapshot, Quote
+from ledger.engine.engine import ANSWERS_AT_ONCE
 from ledger.wire import Committed, FactCommitted, Page, Query, QueryRefused
 from running_engine import Published, accepted, fill, journaled, running
 
@@ -99,6 +101,34 @@ async def test_market_data_is_published_at_once_and_acknowledged_after_its_sync(
         one.commits["market"].release()
         await one.settle()
         assert answers == [[FactCommitted("f", 1, 1, "market", 0, quoted)]]
+
+
+async def test_many_answers_of_one_market_sync_leave_in_order_and_a_few_at_a_time(tmp_path: Path) -> None:
+    turns_of_loop, answered = [0], []
+
+    async def count_turns() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns_of_loop[0] += 1
+
+    def reply(answers: list[Any]) -> None:
+        answered.append((turns_of_loop[0], answers[0].source_seq))
+
+    async with running(tmp_path) as one, trio.open_nursery() as beside:
+        beside.start_soon(count_turns)
+        await one.define("AAPL")
+        await one.settle()
+        one.commits["market"].hold()
+        for number in range(1, 101):
+            one.send("market", [Quote("f", 1, number, "AAPL", "XNAS", 1, 2, 3, 4)], reply)
+        await _turns_done(one)
+        assert answered == []
+        one.commits["market"].release()
+        await one.settle()
+        beside.cancel_scope.cancel()
+    assert [source_seq for _, source_seq in answered] == list(range(1, 101))
+    # Twice: the task that counts comes before or behind them in a turn of the loop, as trio likes.
+    assert max(Counter(turn for turn, _ in answered).values()) <= 2 * ANSWERS_AT_ONCE
 
 
 async def test_a_market_frame_is_not_durable_before_the_definition_that_it_copies(tmp_path: Path) -> None:

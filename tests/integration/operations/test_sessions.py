@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.domain import commands as c
 from ledger.domain.codes import Code
-from ledger.domain.enums import SessionEnd
+from ledger.domain.enums import SessionEnd, Severity
 from ledger.domain.operator_commands import CloseSession, OpenSession, TouchSession
 from ledger.domain.operator_events import SessionClosed
 from ledger.domain.timers import TimeRules
@@ -114,3 +114,61 @@ async def test_with_cancel_on_disconnect_a_lost_session_has_its_orders_cancelled
         assert it.names()[-2:] == ["CancelRequested", "MassCancelCompleted"]
         asked = [event for event in it.journal() if type(event).__name__ == "CancelRequested"]
         assert [event.order for event in asked] == ["c1"]
+
+
+async def test_the_end_of_an_absolute_session_is_warned_of_once_and_cancels_nothing(
+    tmp_path, mock_clock
+) -> None:
+    """DOMAIN 1.13: an absolute limit warns before, never cancels orders and never refuses a cancel."""
+    rules = TimeRules(
+        session_ttl_ns=100 * S, session_absolute=True, session_warning_ns=40 * S, cancel_on_disconnect=True
+    )
+
+    def warnings(it) -> list:
+        return [each for each in it.journal() if getattr(each, "kind", "") == "SESSION_ENDS"]
+
+    async with desk(tmp_path, settings(rules)) as it:
+        await it.define()
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        await it.order("c1", session_id="s1")
+        for seconds in (20, 20, 19):
+            await it.at(mock_clock, seconds)
+            await it.tell(TouchSession(it.id(), "s1"))
+        assert warnings(it) == []
+        await it.at(mock_clock, 2)
+        (warning,) = warnings(it)
+        assert warning.severity is Severity.INFO
+        assert "session s1 of ann ends 40 s from now" in warning.detail
+        await it.tell(TouchSession(it.id(), "s1"))
+    async with desk(tmp_path, settings(rules), run=2) as it:
+        for _ in range(2):
+            await it.at(mock_clock, 18)
+            await it.tell(TouchSession(it.id(), "s1"))
+        assert "SessionClosed" not in it.names()
+        await it.at(mock_clock, 4)
+        assert it.journal()[-1].how is SessionEnd.EXPIRED
+        assert len(warnings(it)) == 1
+        assert "MassCancelRequested" not in it.names()
+        cancel = c.CancelOrder(it.id(), "AAPL", "x1", "c1", session_id="s1")
+        assert type(await it.tell(cancel)) is Committed
+        await it.tell(OpenSession(it.id(), "s1", "ann"))
+        for _ in range(4):
+            await it.at(mock_clock, 16)
+            await it.tell(TouchSession(it.id(), "s1"))
+        assert len(warnings(it)) == 2, "another opening of it ends too"
+
+
+async def test_a_session_that_slides_or_ends_sooner_is_not_warned_of(tmp_path, mock_clock) -> None:
+    for number, rules in enumerate(
+        (
+            TimeRules(session_ttl_ns=100 * S, session_warning_ns=40 * S),
+            TimeRules(session_ttl_ns=100 * S, session_warning_ns=0, session_absolute=True),
+            TimeRules(session_ttl_ns=100 * S, session_warning_ns=100 * S, session_absolute=True),
+        )
+    ):
+        async with desk(tmp_path / str(number), settings(rules)) as it:
+            await it.tell(OpenSession(it.id(), "s1", "ann"))
+            for _ in range(6):
+                await it.at(mock_clock, 20)
+                await it.tell(TouchSession(it.id(), "s1"))
+            assert not [each for each in it.journal() if getattr(each, "kind", "") == "SESSION_ENDS"]

@@ -28,8 +28,16 @@ async def test_a_status_that_differs_names_what_is_missing_and_changes_nothing(t
         await it.order("c1")
         before = it.fold.orders.get(("AAPL", "c1"))
         await it.say(f.ReportStatus, "c1", False, 40)
-        assert it.fold.orders.get(("AAPL", "c1")) == before
-        mismatch, counted = it.journal()[-2:]
+        after = it.fold.orders.get(("AAPL", "c1"))
+        mismatch, counted, request = it.journal()[-3:]
+        asked = {"needs_recon": True, "ts_updated": after.ts_updated, "version": after.version}
+        assert after == msgspec.structs.replace(before, **asked)
+        assert (type(request).__name__, request.reason, request.venue_cum) == (
+            "OrderStatusRequested",
+            "ORDER_STATE_MISMATCH",
+            40,
+        )
+        assert mismatch.source, "its number is known as taken"
         assert (mismatch.kind, counted.kind) == ("ORDER_STATE_MISMATCH", "CUM_MISMATCH")
         assert "fills of 40 are missing" in mismatch.detail
         assert "the report of its end is missing" in mismatch.detail

@@ -109,19 +109,26 @@ async def test_an_order_replaced_to_gtc_does_not_expire(tmp_path, mock_clock) ->
         assert status(state_of(it)) is OrderStatus.NEW
 
 
-async def test_an_ioc_without_an_outcome_is_stuck_once_and_unchanged(tmp_path, mock_clock) -> None:
+async def test_an_ioc_without_an_outcome_is_stuck_once_and_asked_about_once(tmp_path, mock_clock) -> None:
     with_rules = settings(TimeRules(ioc_timeout_ns=2 * S))
     async with desk(tmp_path, with_rules) as it:
         await it.define()
         await it.order("c1", time_in_force=TimeInForce.IOC)
         await it.say(f.ReportAccepted, "c1", "v1")
-        before = state_of(it)
         await it.at(mock_clock, 3)
         assert [each.kind for each in it.journal() if hasattr(each, "severity")] == ["IOC_STUCK"]
-        assert state_of(it) == before
+        assert status(state_of(it)) is OrderStatus.NEW
+        assert state_of(it).needs_recon
+        assert it.names()[-1] == "OrderStatusRequested"
     async with desk(tmp_path, with_rules, run=2) as it:
         await it.at(mock_clock, 30)
         assert it.names().count("AnomalyRecorded") == 1
+        assert it.names().count("OrderStatusRequested") == 1, "no start asks again"
+        await it.say(f.ReportFill, "c1", "x1", "2026-11-20", c.Side.BUY, 5, 1_000_000, venue_cum=9)
+        assert it.names().count("OrderStatusRequested") == 1, "one question is open, and covers this"
+        await it.say(f.ReportStatus, "c1", True, 5)
+        assert it.names()[-1] == "OrderStatusAnswered"
+        assert not state_of(it).needs_recon
 
 
 async def test_an_old_gtc_order_raises_one_alert_and_lives(tmp_path, mock_clock) -> None:

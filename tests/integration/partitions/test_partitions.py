@@ -23,6 +23,7 @@ from ledger.endpoints import read_endpoints
 from ledger.journal import JournalReader, owner_of, partition_of
 from ledger.keys import DialKeys, new_pair, write_pair
 from ledger.testing import Child
+from ledger.wire import parse_place
 
 pytestmark = pytest.mark.slow
 N = 3
@@ -109,6 +110,38 @@ def test_what_comes_to_the_wrong_door_is_refused_and_told_the_right_one(three: C
             submit(client, symbol, "b")
     assert refused.value.code == 9
     assert read_endpoints(three.data, 2).endpoints["commands"] in str(refused.value)
+
+
+def test_a_case_of_any_partition_is_closed_there_by_hand_and_by_a_client(three: Child, typed: Any) -> None:
+    by_home = {partition_of(symbol, N): symbol for symbol in SYMBOLS}
+    with connect(three.data) as client:
+        define(client)
+        for symbol in by_home.values():
+            client.report_fill(
+                symbol=symbol, exchange="X", client_order_id="never", execution_id="x", trade_date="2026-11-25",
+                side="BUY", qty=1, px="10", account="A",
+            )  # fmt: skip
+
+        def open_at() -> list[int]:
+            rows = client.query("anomalies", open=True)
+            return sorted(parse_place(row["place"])[1] for row in rows)
+
+        (of_one,) = (row["place"] for row in client.query("anomalies", symbol=by_home[1]))
+        (of_two,) = (row["place"] for row in client.query("anomalies", symbol=by_home[2]))
+        assert open_at() == [0, 1, 2]
+        assert client.close_case(of_one, "agreed").partition == 1
+        assert open_at() == [0, 2]
+        typed.good("anomalies", "close", of_two, "--reason", "agreed too", "--data", three.data)
+        assert open_at() == [0]
+        seq = parse_place(of_one)[2]
+        told = {"type": "CloseCase", "seq": seq, "reason": "agreed"}
+        again, elsewhere = client.send_commands([{**told, "partition": 1}, {**told, "partition": 7}])
+        assert again.repeated
+        assert elsewhere.code == 9, "a partition that there is not"
+        resumed = {"type": "ResumePartition", "partition": 2, "reason": "a test"}
+        assert client.send_commands([resumed])[0].partition == 2
+    shown = typed.json("show", "position", "--strategy", "_UNALLOCATED", "--data", three.data)
+    assert {row["symbol"] for row in shown} == set(by_home.values())
 
 
 def test_a_limit_wider_than_one_symbol_needs_one_partition(three: Child, typed: Any) -> None:

@@ -22,8 +22,7 @@ from ledger.projections.postgres.connecting import Target
 from ledger.testing import Child
 from ledger.testing.servers import SERVERS, Server
 from ledger.testing.servers.redis import PASSWORD
-from real_servers import fresh_servers, overlay_of
-from redis_servers import wait_until
+from real_servers import fresh_servers, overlay_of, wait_until
 
 pytestmark = pytest.mark.slow
 SYMBOLS = [next(name for name in ("AAPL", "MSFT", "IBM", "AMD", "SAP") if partition_of(name, 2) == at) for at in (0, 1)]  # fmt: skip

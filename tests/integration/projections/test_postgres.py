@@ -16,7 +16,7 @@ from ledger.errors import Rejected
 from ledger.projections import Misplaced, Parking, Runner, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.postgres import PostgresSink, Target
-from ledger.projections.postgres.migrations import MIGRATIONS, migrate
+from ledger.projections.postgres.migrations import INDEXES, MIGRATIONS, migrate
 from ledger.projections.postgres.months import ahead, drop_months, make_months
 from ledger.projections.status import parked_path
 from ledger.testing.made_journal import MadeJournal
@@ -146,6 +146,32 @@ def test_a_wiped_schema_is_filled_again_by_itself(tmp_path: Path, store: Postgre
         followed.wait_seq(made)
         store.sql(f"drop schema {store.schema} cascade")
         followed.wait(lambda status: status.rewinds >= 1 and status.journals[0].seq == made.head())
+        assert differences(made, store) == []
+
+
+def test_indexes_are_made_once_a_copy_is_filled_and_again_where_one_is_missing(
+    tmp_path: Path, store: PostgresStore
+) -> None:
+    def indexes() -> set[str]:
+        with psycopg.connect(**store.target().parameters("test"), autocommit=True) as reader:
+            found = reader.execute("select indexname from pg_indexes where schemaname = %s", [store.schema])
+            return {name for (name,) in found} & set(INDEXES)
+
+    with journal(tmp_path) as made:
+        seen: list[set[str]] = []
+        runner = Runner(
+            made.path, store.sink(), events_max=50, on_batch=lambda _batch: seen.append(indexes())
+        )
+        runner.run(until_head=True)
+        assert len(seen) > 1
+        assert seen == [set()] * len(seen)
+        assert indexes() == set(INDEXES)
+        store.sql(
+            "drop index idx_orders_symbol, idx_fills_order_id"
+        )  # as a kill between two of them leaves it
+        made.trade(1)
+        catch_up(made, store.sink())
+        assert indexes() == set(INDEXES)
         assert differences(made, store) == []
 
 

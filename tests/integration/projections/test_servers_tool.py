@@ -13,7 +13,7 @@ import pytest
 
 from ledger.client import connect
 from ledger.testing import Child
-from redis_servers import require_redis
+from real_servers import must_have
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = "import sys; sys.path[:0] = ['tools', 'src']; from _servers import main; sys.exit(main(sys.argv[1:]))"
@@ -41,7 +41,7 @@ def servers(*words: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_a_ledger_is_served_with_what_was_brought_up(home: Path, tmp_path: Path) -> None:
-    require_redis()
+    must_have("redis")
     code, said = servers("up", "redis")
     assert code == 0, said
     assert "redis      running  127.0.0.1:" in said
@@ -59,3 +59,15 @@ def test_a_ledger_is_served_with_what_was_brought_up(home: Path, tmp_path: Path)
     assert (code, "redis      stopped" in said) == (0, True), said
     assert not overlay.exists()
     assert servers("sideways")[0] == 2
+
+
+@pytest.mark.slow
+def test_where_no_projection_writes_to_what_runs_no_overlay_is_named(home: Path) -> None:
+    must_have("kafka")
+    code, said = servers("up", "kafka")
+    assert code == 0, said
+    assert "kafka      running  127.0.0.1:" in said
+    assert "serve --config" not in said
+    assert not (home / "local.yaml").exists()
+    code, said = servers("down", "kafka")
+    assert (code, "kafka      stopped" in said) == (0, True), said

@@ -14,21 +14,21 @@ from ledger.projections import Projection
 from ledger.projections.questdb import make
 from ledger.projections.questdb.tables import COLUMNS, names_of
 from ledger.testing.server_contract import ServerContract
-from ledger.testing.servers import limit_files
-from questdb_server import QuestdbProcess
+from ledger.testing.servers import QuestdbServer
+from real_servers import sets_of, started
 
 Place = tuple[str, tuple[Any, ...]]
 USER, PASSWORD = "desk", "the right one"
-_process: list[QuestdbProcess] = []
+_process: list[QuestdbServer] = []
 
 
 class QuestdbStore:
     """One server with its tables dropped; HTTP can be sent elsewhere, as it carries rows and statements."""
 
-    def __init__(self, directory: Path, process: QuestdbProcess) -> None:
+    def __init__(self, directory: Path, process: QuestdbServer) -> None:
         self._directory = directory
         self._process = process
-        self.address = ("127.0.0.1", process.ports["http-server"])
+        self.address = process.address
 
     def sink(self) -> Projection:
         return self.sink_at(self.address)
@@ -37,7 +37,7 @@ class QuestdbStore:
         secret = self._directory / "password"
         secret.write_text(PASSWORD if password is None else password)
         sets = [
-            *self._process.sets(),
+            *sets_of(self._process),
             f"questdb.server.http_port={address[1]}",
             f"questdb.server.user={USER}",
         ]
@@ -63,7 +63,7 @@ class QuestdbStore:
         return found
 
     def reading(self) -> dict[str, Any]:
-        port = self._process.ports["pg-server"]
+        port = self._process.pg_port
         return {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD, "dbname": "qdb",
                 "autocommit": True, "prepare_threshold": None}  # fmt: skip
 
@@ -76,19 +76,19 @@ class QuestdbStore:
         self._process.kill()
 
     def start_server(self) -> None:
-        if not self._process.is_running:
-            self._process.start()
+        self._process.start()
 
     def fill_space(self) -> None:
-        limit_files(self._process.pid, 4096)
+        self._process.limit_files(4096)
 
     def free_space(self) -> None:
-        limit_files(self._process.pid, None)
+        self._process.limit_files(None)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with QuestdbProcess(tmp_path_factory.mktemp("questdb"), USER, PASSWORD) as process:
+    directory = tmp_path_factory.mktemp("questdb") / "server"
+    with started(QuestdbServer(directory, user=USER, password=PASSWORD)) as process:
         _process.append(process)
         yield
         _process.clear()

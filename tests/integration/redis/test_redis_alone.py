@@ -16,24 +16,24 @@ from ledger.projections.audit import audit, repair
 from ledger.projections.redis import make
 from ledger.projections.runner import Runner
 from ledger.testing.made_journal import MadeJournal
-from ledger.testing.servers import limit_files
-from redis_servers import RedisProcess, free_ports, wait_until
+from ledger.testing.servers import RedisServer
+from real_servers import sets_of, started, wait_until
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    with RedisProcess(tmp_path_factory.mktemp("redis"), free_ports(1)[0]) as process:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with started(RedisServer(tmp_path_factory.mktemp("redis") / "server", password="")) as process:
         yield process
 
 
 @pytest.fixture
-def empty(server: RedisProcess) -> RedisProcess:
+def empty(server: RedisServer) -> RedisServer:
     server.client().flushall()
     return server
 
 
-def settings_of(server: RedisProcess, *sets: str) -> Settings:
-    return load(None, (f"redis.connection.standalone.port={server.port}", "redis.connection.standalone.host=127.0.0.1", *sets)).settings  # fmt: skip
+def settings_of(server: RedisServer, *sets: str) -> Settings:
+    return load(None, (*sets_of(server), *sets)).settings
 
 
 def fill(data: Path, settings: Settings) -> Runner:
@@ -59,7 +59,7 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def test_positions_and_books_stand_under_the_seeds_keys(data: Path, empty: RedisProcess) -> None:
+def test_positions_and_books_stand_under_the_seeds_keys(data: Path, empty: RedisServer) -> None:
     fill(data, settings_of(empty))
     client = empty.client()
     position = client.hgetall("position:S1:AAPL")
@@ -72,7 +72,7 @@ def test_positions_and_books_stand_under_the_seeds_keys(data: Path, empty: Redis
     assert differences(data, settings_of(empty)) == []
 
 
-def test_a_second_run_changes_nothing_and_a_tail_is_added(data: Path, empty: RedisProcess) -> None:
+def test_a_second_run_changes_nothing_and_a_tail_is_added(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     fill(data, settings)
     before = empty.client().hgetall("position:S1:AAPL")
@@ -86,7 +86,7 @@ def test_a_second_run_changes_nothing_and_a_tail_is_added(data: Path, empty: Red
     assert differences(data, settings) == []
 
 
-def test_a_wiped_redis_fills_itself_again_while_the_projector_runs(data: Path, empty: RedisProcess) -> None:
+def test_a_wiped_redis_fills_itself_again_while_the_projector_runs(data: Path, empty: RedisServer) -> None:
     runner = Runner(data, make(settings_of(empty), 0))
     thread = threading.Thread(target=runner.run)
     thread.start()
@@ -103,7 +103,7 @@ def test_a_wiped_redis_fills_itself_again_while_the_projector_runs(data: Path, e
 
 
 def test_a_killed_and_emptied_server_is_filled_again(data: Path, tmp_path: Path) -> None:
-    with RedisProcess(tmp_path / "server", free_ports(1)[0]) as process:
+    with started(RedisServer(tmp_path / "server", password="")) as process:
         runner = Runner(data, make(settings_of(process), 0), backoff_max_s=0.1)
         thread = threading.Thread(target=runner.run)
         thread.start()
@@ -117,7 +117,7 @@ def test_a_killed_and_emptied_server_is_filled_again(data: Path, tmp_path: Path)
             thread.join()
 
 
-def test_a_value_changed_by_hand_is_found_named_and_repaired(data: Path, empty: RedisProcess) -> None:
+def test_a_value_changed_by_hand_is_found_named_and_repaired(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     fill(data, settings)
     client = empty.client()
@@ -137,7 +137,7 @@ def test_a_value_changed_by_hand_is_found_named_and_repaired(data: Path, empty: 
     assert differences(data, settings) == []
 
 
-def test_a_newer_value_is_never_replaced_by_an_older_one(data: Path, empty: RedisProcess) -> None:
+def test_a_newer_value_is_never_replaced_by_an_older_one(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     fill(data, settings)
     client = empty.client()
@@ -147,7 +147,7 @@ def test_a_newer_value_is_never_replaced_by_an_older_one(data: Path, empty: Redi
     assert client.hget("position:S1:AAPL", "quantity") == "7"
 
 
-def test_another_ledgers_redis_is_refused(data: Path, empty: RedisProcess, tmp_path: Path) -> None:
+def test_another_ledgers_redis_is_refused(data: Path, empty: RedisServer, tmp_path: Path) -> None:
     settings = settings_of(empty)
     fill(data, settings)
     with MadeJournal(tmp_path / "other") as journal:
@@ -156,7 +156,7 @@ def test_another_ledgers_redis_is_refused(data: Path, empty: RedisProcess, tmp_p
         fill(tmp_path / "other", settings)
 
 
-def test_of_two_writers_the_earlier_is_fenced(data: Path, empty: RedisProcess) -> None:
+def test_of_two_writers_the_earlier_is_fenced(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     first = make(settings, 0)
     runner = Runner(data, first)
@@ -183,7 +183,7 @@ def test_of_two_writers_the_earlier_is_fenced(data: Path, empty: RedisProcess) -
 def test_a_wrong_password_is_said_and_tried_again(data: Path, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("wrong")
-    with RedisProcess(tmp_path / "server", free_ports(1)[0], "--requirepass", "right") as process:
+    with started(RedisServer(tmp_path / "server", password="right")) as process:
         settings = settings_of(process, f"redis.connection.standalone.password_file={secret}")
         said: list[str] = []
         runner = Runner(data, make(settings, 0), backoff_max_s=0.1, say=said.append)
@@ -193,25 +193,25 @@ def test_a_wrong_password_is_said_and_tried_again(data: Path, tmp_path: Path) ->
         secret.write_text("right")
         thread.join(20)
         assert not thread.is_alive()
-        assert process.client(password="right").exists("position:S1:AAPL")
+        assert process.client().exists("position:S1:AAPL")
     assert "refuses us" in said[0]
 
 
 def test_a_server_that_hangs_delays_and_loses_nothing(data: Path, tmp_path: Path) -> None:
-    with RedisProcess(tmp_path / "server", free_ports(1)[0]) as process:
+    with started(RedisServer(tmp_path / "server", password="")) as process:
         settings = settings_of(process, "redis.pool_settings.socket_timeout_ms=100")
         runner = Runner(data, make(settings, 0), backoff_max_s=0.1, events_max=3)
-        process.pause()
+        process.freeze()
         thread = threading.Thread(target=lambda: runner.run(until_head=True))
         thread.start()
         wait_until(lambda: runner.pulse.retries > 1, "retries")
-        process.go_on()
+        process.thaw()
         thread.join(20)
         assert not thread.is_alive()
         assert differences(data, settings) == []
 
 
-def test_an_evicting_server_is_noticed_and_written_again(data: Path, empty: RedisProcess) -> None:
+def test_an_evicting_server_is_noticed_and_written_again(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty, "cache.heartbeat_interval_ms=1")
     sink = make(settings, 0)
     fill(data, settings)
@@ -233,7 +233,7 @@ def test_an_evicting_server_is_noticed_and_written_again(data: Path, empty: Redi
     assert differences(data, settings) == []
 
 
-def test_a_rebuild_beside_the_live_copy_takes_its_place(data: Path, empty: RedisProcess) -> None:
+def test_a_rebuild_beside_the_live_copy_takes_its_place(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     fill(data, settings)
     client = empty.client()
@@ -251,7 +251,7 @@ def test_a_rebuild_beside_the_live_copy_takes_its_place(data: Path, empty: Redis
         sink.rollback()
 
 
-def test_programs_read_positions_and_books(data: Path, empty: RedisProcess) -> None:
+def test_programs_read_positions_and_books(data: Path, empty: RedisServer) -> None:
     settings = settings_of(empty)
     with RedisStore(settings) as store:
         assert store.place() is None
@@ -272,11 +272,11 @@ def test_programs_read_positions_and_books(data: Path, empty: RedisProcess) -> N
 
 
 def test_a_full_disk_under_an_append_only_file_is_waited_for(data: Path, tmp_path: Path) -> None:
-    with RedisProcess(tmp_path / "server", free_ports(1)[0], "--appendonly", "yes") as process:
+    with started(RedisServer(tmp_path / "server", password="", options=("--appendonly", "yes"))) as process:
         settings = settings_of(process)
         fill(data, settings)
         runner = Runner(data, make(settings, 0), backoff_max_s=0.1)
-        limit_files(process.pid, 4096)  # no file may grow beyond it
+        process.limit_files(4096)  # no file may grow beyond it
         thread = threading.Thread(target=runner.run)
         thread.start()
         try:
@@ -288,7 +288,7 @@ def test_a_full_disk_under_an_append_only_file_is_waited_for(data: Path, tmp_pat
                     wait_until(lambda: runner.pulse.retries or followed(runner, journal), "an answer")
                 assert runner.pulse.retries > 0
                 assert "MISCONF" in runner.pulse.error
-                limit_files(process.pid, None)
+                process.limit_files(None)
                 wait_until(lambda: followed(runner, journal), "the end", 60)
         finally:
             runner.stop()

@@ -12,20 +12,21 @@ from ledger.config import load
 from ledger.projections import Projection
 from ledger.projections.redis import make
 from ledger.testing.server_contract import ServerContract
-from redis_servers import RedisProcess, free_ports
+from ledger.testing.servers import RedisServer
+from real_servers import started
 
 Place = tuple[str, tuple[Any, ...]]
 PASSWORD = "the right one"
-_process: list[RedisProcess] = []
+_process: list[RedisServer] = []
 
 
 class RedisStore:
     """One server, emptied; a stop loses everything, as the seed configures it: the projection fills it again."""
 
-    def __init__(self, directory: Path, process: RedisProcess) -> None:
+    def __init__(self, directory: Path, process: RedisServer) -> None:
         self._directory = directory
         self._process = process
-        self.address = ("127.0.0.1", process.port)
+        self.address = process.address
 
     def sink(self) -> Projection:
         return self.sink_at(self.address)
@@ -39,7 +40,7 @@ class RedisStore:
 
     def contents(self) -> Mapping[Place, tuple[Any, ...]]:
         found: dict[Place, tuple[Any, ...]] = {}
-        client = self._process.client(password=PASSWORD)
+        client = self._process.client()
         for key in client.scan_iter("*"):
             table = key.split(":")[0]
             if table == "position":
@@ -55,14 +56,13 @@ class RedisStore:
         self._process.kill()
 
     def start_server(self) -> None:
-        if not self._process.is_running:
-            self._process.start()
+        self._process.start()
 
     def fill_space(self) -> None:
-        self._process.client(password=PASSWORD).config_set("maxmemory", 1)
+        self._process.client().config_set("maxmemory", 1)
 
     def free_space(self) -> None:
-        self._process.client(password=PASSWORD).config_set("maxmemory", 0)
+        self._process.client().config_set("maxmemory", 0)
 
 
 def _hash(fields: dict[str, str], table: str) -> tuple[str, ...]:
@@ -74,9 +74,7 @@ def _hash(fields: dict[str, str], table: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module", autouse=True)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with RedisProcess(
-        tmp_path_factory.mktemp("redis"), free_ports(1)[0], "--requirepass", PASSWORD
-    ) as process:
+    with started(RedisServer(tmp_path_factory.mktemp("redis") / "server", password=PASSWORD)) as process:
         _process.append(process)
         yield
         _process.clear()
@@ -85,5 +83,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.slow
 class TestRedis(ServerContract):
     def store(self, directory: Path) -> RedisStore:
-        _process[0].client(password=PASSWORD).flushall()
+        _process[0].client().flushall()
         return RedisStore(directory, _process[0])

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.cli.send import DOOR_OF, parsed
 from ledger.domain.commands import COMMANDS
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.errors import Rejected
 
 
@@ -34,4 +34,4 @@ def test_what_is_no_message_is_named_by_its_line(text: bytes, words: str) -> Non
 
 
 def test_every_command_and_fact_has_its_door() -> None:
-    assert set(DOOR_OF) == {kind.__name__ for kind in (*COMMANDS, *ORDER_REPORTS, *MARKET_DATA)}
+    assert set(DOOR_OF) == {kind.__name__ for kind in (*COMMANDS, *REPORTS, *MARKET_DATA)}

@@ -19,13 +19,13 @@ from ledger.domain.commands import COMMANDS, CancelOrder
 from ledger.domain.control_commands import MassCancel
 from ledger.domain.enums import Severity
 from ledger.domain.events import EVENTS
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.domain.order_table import LEGAL
 
 NAMES = json.loads((Path(__file__).parents[2] / "vectors" / "domain_names.json").read_text())
 EVENT = {kind.__name__: kind for kind in EVENTS}
 COMMAND = {kind.__name__: kind for kind in COMMANDS}
-FACT = {kind.__name__: kind for kind in (*ORDER_REPORTS, *MARKET_DATA)}
+FACT = {kind.__name__: kind for kind in (*REPORTS, *MARKET_DATA)}
 STAMPED = ("command_id", "actor", "received_at_ns")
 """Every command's event says which command it was, whose, and when it came."""
 ALSO = {
@@ -35,6 +35,9 @@ ALSO = {
     "MarketQuoted",
     "ControlTaken",
     "SnapshotRequested",
+    "OrderStatusRequested",
+    "OrderStatusAnswered",
+    "FactAssigned",
 }
 """Events beyond the specification's list, each with its reason in its docstring."""
 

@@ -79,3 +79,26 @@ def test_each_event_is_folded_once_under_its_number_and_a_step_that_raises_adds_
     with pytest.raises(ZeroDivisionError):
         journal.append(every[2:], {SourceGapClosed: raising})
     assert (journal.next_seq, journal.events) == (3, every[:2])
+
+
+def test_what_waits_is_let_out_in_order_so_many_at_a_time_and_never_before_it_is_durable() -> None:
+    journal, out = open_journal(), []
+    for number, event in enumerate(events(5)):
+        journal.append([event], STEPS)
+        journal.when_durable(lambda number=number: out.append(number))
+    journal.became_durable(Head(1, 4, b"", 7), 1)
+    journal.when_durable(lambda: out.append("later"))
+    assert (journal.release(3), out) == (True, [0, 1, 2])
+    assert (journal.release(3), out) == (False, [0, 1, 2, 3])
+    journal.became_durable(Head(1, 5, b"", 7), 1)
+    assert (journal.release(), out) == (False, [0, 1, 2, 3, 4, "later"])
+
+
+def test_a_journal_that_stops_still_answers_what_is_durable_and_nothing_else() -> None:
+    journal, out = open_journal(), []
+    for number, event in enumerate(events(2)):
+        journal.append([event], STEPS)
+        journal.when_durable(lambda number=number: out.append(number))
+    journal.became_durable(Head(1, 1, b"", 7), 1)
+    journal.stop()
+    assert (out, journal.next_seq) == ([0], 2)

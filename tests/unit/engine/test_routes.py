@@ -20,6 +20,11 @@ def test_orders_go_to_the_partition_of_their_symbol_and_definitions_to_partition
     assert list(partitions_for("DefineStrategy", None, N)) == [0]
 
 
+def test_a_report_that_names_no_symbol_goes_to_partition_0() -> None:
+    several = next(count for count in range(2, 20) if partition_of("", count))
+    assert list(partitions_for("ReportCancelRejected", "", several)) == [0]
+
+
 def test_a_kill_switch_and_a_mass_cancel_go_to_every_partition() -> None:
     assert list(partitions_for("EngageKillSwitch", None, N)) == [0, 1, 2]
     assert list(partitions_for("MassCancel", None, N)) == [0, 1, 2]
@@ -31,6 +36,14 @@ def test_what_an_entity_set_aside_belongs_to_says_where_its_release_goes() -> No
     for entity in (("order", "AAPL/c1"), ("position", "S1/AAPL"), ("book", "NASDAQ/AAPL")):
         assert list(partitions_for("ReleaseEntity", None, N, key=entity)) == [home]
     assert list(partitions_for("ReleaseEntity", None, N, key=("control", "kill"))) == [0]
+
+
+def test_a_case_and_a_resumption_go_where_they_say() -> None:
+    for name in ("CloseCase", "ResumePartition"):
+        assert list(partitions_for(name, None, N)) == [0]
+        assert list(partitions_for(name, None, N, partition=2)) == [2]
+        assert list(partitions_for(name, None, N, partition=9)) == [2], "which says that it is not the one"
+        assert list(partitions_for(name, None, N, partition=-1)) == [0]
 
 
 def test_partition_0_decides_what_names_no_symbol_and_what_defines_one() -> None:

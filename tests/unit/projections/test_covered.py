@@ -12,9 +12,10 @@ import pytest
 from followed import follow, following, last_seq, recovered, replay
 from ledger.domain.enums import Origin
 from ledger.domain.order import is_open
+from ledger.domain.order_evolve import ORDER_STEPS
 from ledger.engine.lineage import begin_lineage
-from ledger.fold import Covered, TradingFold, dump_fold
-from ledger.journal import copy_journal, list_snapshots
+from ledger.fold import ClosedStates, Covered, TradingFold, dump_fold
+from ledger.journal import IndexFile, copy_journal, list_snapshots
 from ledger.projections.beginning import begin_at
 from told_journal import Script, name_a_later_event, write, write_closed
 
@@ -190,3 +191,12 @@ def test_the_memory_of_a_start_beside_the_index_holds_no_closed_order_at_any_tim
             each.path.unlink()
         assert recovered(directory).index is not None
     assert most["200"] == most["20"] <= 2
+
+
+def test_whatever_moves_an_order_is_known_here(tmp_path: Path) -> None:
+    """An event of an order that is not built must not be folded as if it were."""
+    fold = TradingFold(0)
+    index = IndexFile(tmp_path, 0, writable=True)
+    steps = Covered(fold, ClosedStates(index))._steps  # pyright: ignore[reportPrivateUsage]
+    index.close()
+    assert [kind.__name__ for kind in ORDER_STEPS if steps[kind] == fold.steps[kind]] == []

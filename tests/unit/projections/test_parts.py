@@ -15,7 +15,6 @@ from ledger.domain.old_events import StrategyNamed
 from ledger.errors import Corrupt
 from ledger.fold import TradingFold
 from ledger.projections import Batch, Feed, Parking, Projection, registry
-from ledger.projections.postgres.sink import PostgresSink
 from ledger.testing.made_journal import MadeJournal
 
 GOLDEN = sorted((Path(__file__).resolve().parents[3] / "journal" / "golden").iterdir())
@@ -104,17 +103,3 @@ def test_an_event_of_the_other_journal_is_damage_also_for_whoever_reads_a_part(t
         made.write("market", made.order(made.head("market") + 1))
         with pytest.raises(Corrupt, match="applied"):
             batches(tmp_path, sink_of("questdb"), "market", whole=False)
-
-
-def test_postgres_gets_each_key_once_a_batch_the_newest(tmp_path: Path) -> None:
-    with MadeJournal(tmp_path) as made:
-        made.trade(10, in_a_frame=10)
-        sink = sink_of("postgres")
-        assert isinstance(sink, PostgresSink)
-        (batch,) = batches(tmp_path, sink, "trading", whole=False)[:1]
-        ready = sink.prepare(batch)
-    orders = ready.records["orders"]
-    newest = {row.key: row.version for row in batch.rows if row.table == "orders"}
-    assert {key: record[-1] for key, record in orders.items()} == newest
-    fills = ready.records["fills"].values()
-    assert all(record[-5] is not None for record in fills), "what only the report says stands beside its fill"

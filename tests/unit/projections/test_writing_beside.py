@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
@@ -144,3 +146,106 @@ def test_who_is_stopped_while_writing_has_counted_what_was_taken(tmp_path: Path)
     assert status is not None
     assert status.journals[0].seq == sink.taken[-1].to.seq
     assert len(sink.taken) < 12
+
+
+@final
+class LeavesOut:
+    """As `Kept`; what it leaves out is made when it is told that it is filled."""
+
+    name = "leaves_out"
+    journals = ("trading",)
+
+    def __init__(self, loses_at: int = 0) -> None:
+        self.kept = Kept(loses_at=loses_at)
+        self.builders, self.offset, self.close = self.kept.builders, self.kept.offset, self.kept.close
+        self.prepare, self.apply = self.kept.prepare, self.kept.apply
+        self.filled_at: list[int] = []
+        self.failing = 0
+
+    def filled(self) -> None:
+        if self.failing:
+            self.failing -= 1
+            raise SinkDown("no room for an index")
+        self.filled_at.append(self.kept.taken[-1].to.seq)
+
+
+def test_a_sink_is_told_once_that_everything_is_there(tmp_path: Path) -> None:
+    sink = LeavesOut()
+    head = followed(tmp_path, sink)
+    assert sink.filled_at == [head]
+    must_be_whole(sink.kept, head)
+
+
+def test_what_was_left_out_is_tried_again_while_the_sink_is_down(tmp_path: Path) -> None:
+    sink = LeavesOut()
+    sink.failing = 2
+    head = followed(tmp_path, sink)
+    assert sink.filled_at == [head]
+
+
+def test_a_sink_that_lost_everything_is_told_when_it_is_filled_again(tmp_path: Path) -> None:
+    with MadeJournal(tmp_path) as made:
+        made.trade(6)
+        sink = LeavesOut()
+        runner = Runner(tmp_path, sink, events_max=1, backoff_max_s=0.01)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            _wait(lambda: sink.filled_at == [made.head()])
+            sink.kept.loses_at = sink.kept.calls + 1
+            made.trade(1)
+            _wait(lambda: sink.filled_at[1:] == [made.head()])
+        finally:
+            runner.stop()
+            thread.join()
+
+
+@final
+class Gathers:
+    """As `Kept`, and for a long time content with few batches."""
+
+    name = "gathers"
+    journals = ("trading",)
+    gather_s = 3600.0
+    gather_events = 100
+
+    def __init__(self) -> None:
+        self.kept = Kept()
+        self.builders, self.offset, self.close = self.kept.builders, self.kept.offset, self.kept.close
+        self.prepare, self.apply = self.kept.prepare, self.kept.apply
+
+
+def test_what_comes_after_a_quiet_time_goes_at_once_and_more_is_gathered(tmp_path: Path) -> None:
+    with MadeJournal(tmp_path) as made:
+        made.trade(1)
+        sink = Gathers()
+        runner = Runner(tmp_path, sink)
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        try:
+            _wait(lambda: len(places(sink.kept)) == 1)
+            first = made.head()
+            while made.head() - first < 90:
+                made.trade(1)
+                assert len(places(sink.kept)) == 1, "it went although more was awaited"
+            made.trade(20)
+            _wait(lambda: len(places(sink.kept)) == 2)
+            assert places(sink.kept)[1][0] == first
+            assert places(sink.kept)[1][1] - first >= 100
+        finally:
+            runner.stop()
+            thread.join()
+
+
+def test_a_sink_that_gathers_is_filled_without_waiting(tmp_path: Path) -> None:
+    sink = Gathers()
+    head = followed(tmp_path, sink)
+    must_be_whole(sink.kept, head)
+    assert len(sink.kept.taken) > 2
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ledger.domain.codes import Code
-from ledger.domain.facts import MARKET_DATA, ORDER_REPORTS
+from ledger.domain.facts import MARKET_DATA, REPORTS
 from ledger.wire import Batch, Malformed, decode_batch, text_type
 
 BATCH_MAX = 1000
@@ -136,7 +136,7 @@ def test_a_bad_fact_keeps_the_number_its_sender_gave_it() -> None:
 
 def whole_numbers() -> list[tuple[str, type, str]]:
     found: list[tuple[str, type, str]] = []
-    for door, kinds in (("reports", ORDER_REPORTS), ("market", MARKET_DATA)):
+    for door, kinds in (("reports", REPORTS), ("market", MARKET_DATA)):
         for kind in kinds:
             for field in msgspec.structs.fields(text_type(kind)):
                 try:
@@ -150,7 +150,7 @@ def whole_numbers() -> list[tuple[str, type, str]]:
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
 def test_no_whole_number_of_a_text_fact_passes_64_bits_since_no_frame_could_hold_it(number: int) -> None:
     fields = whole_numbers()
-    assert ("reports", ORDER_REPORTS[0], "source_seq") in fields
+    assert ("reports", REPORTS[0], "source_seq") in fields
     for door, kind, name in fields:
         payload = json.dumps({"type": kind.__name__, name: number}).encode()
         (refused,) = decode_batch(payload, door, batch_max=9).inputs

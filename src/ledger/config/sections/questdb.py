@@ -58,7 +58,13 @@ class Connection(msgspec.Struct, frozen=True):
     ] = "http"
     buffer_size: Annotated[int, acts("First size of the row buffer; it grows.", "bytes", least=1024)] = 65_536
     auto_flush_interval_ms: Annotated[
-        int, acts("Longest time that a row waits in the buffer.", "ms", seed="S-34", least=1)
+        int,
+        acts(
+            "Longest time that a row waits for others to be sent with; after a quiet time it does not wait.",
+            "ms",
+            seed="S-34",
+            least=1,
+        ),
     ] = 1000
     auto_flush_rows: Annotated[
         int,

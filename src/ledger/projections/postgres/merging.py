@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, final
 
-import psycopg
-from msgspec import Struct
 from psycopg import sql
-from psycopg.adapt import PyFormat
 
 from ledger.projections.contract import Row
+from ledger.projections.postgres.encoding import copy_of
 from ledger.projections.postgres.migrations import Connection
-from ledger.projections.postgres.tables import SIDE_OF, TABLES, Side, Table
+from ledger.projections.postgres.tables import SIDE_OF, TABLES, Table
 
-Record = list[Any]
-Records = dict[str, dict[tuple[Any, ...], Record]]
-"""By physical table and key; times are microseconds."""
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+Copies = dict[str, bytes]
+"""By physical table, what is sent to its staging table."""
 
 
 @final
@@ -39,13 +32,13 @@ class Merging:
 
     def merge(self, connection: Connection, rows: Sequence[Row], *, force: bool = False) -> None:
         """Write the newest of each key, within the caller's transaction. `force`: whatever version stands there."""
-        self.merge_records(connection, records_of(rows), force=force)
+        self.merge_copies(connection, copies_of(rows), force=force)
 
-    def merge_records(self, connection: Connection, found: Records, *, force: bool = False) -> None:
-        """The same, of what `records_of` made of the rows."""
-        for name, records in found.items():
+    def merge_copies(self, connection: Connection, copies: Copies, *, force: bool = False) -> None:
+        """The same, of what `copies_of` made of the rows."""
+        for name, content in copies.items():
             table = TABLES[name]
-            self._stage(connection, table, records.values())
+            self._stage(connection, table, content)
             connection.execute(self._merge_of(table, force))
 
     def remove(self, connection: Connection, name: str, key: tuple[Any, ...]) -> None:
@@ -79,9 +72,8 @@ class Merging:
                 [*row.key, row.values[0]],
             )
 
-    def _stage(self, connection: Connection, table: Table, records: Iterable[Record]) -> None:
-        columns = table.columns()
-        names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns)
+    def _stage(self, connection: Connection, table: Table, content: bytes) -> None:
+        names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in table.columns())
         staging = sql.Identifier(f"st_{table.name}")
         if table.name not in self._staged:
             connection.execute(
@@ -89,14 +81,10 @@ class Merging:
                     "create temp table if not exists {} on commit delete rows as select {} from {} limit 0"
                 ).format(staging, names, sql.Identifier(self._schema, table.name))
             )
-        # COPY sends no types: a time stands in its record as the microseconds that PostgreSQL stores, a number as its bytes.
-        types = [_SENT_AS.get(kind, kind) for _, kind in columns]
         with connection.cursor() as cursor:
             copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(staging, names)
             with cursor.copy(copy) as copying:
-                copying.set_types(types)
-                for record in records:
-                    copying.write_row(record)
+                copying.write(content)
 
     def _merge_of(self, table: Table, force: bool) -> sql.Composed:
         known = self._merges.get((table.name, force))
@@ -105,93 +93,51 @@ class Merging:
         return known
 
 
-def records_of(rows: Sequence[Row]) -> Records:
-    """What to copy, by physical table and key: the newest row of each key, with the columns of its side rows."""
-    found: Records = {}
-    late: list[Row] = []
+def copies_of(rows: Sequence[Row]) -> Copies:
+    """What to copy of the newest row of each key. Raises UnicodeError, psycopg.DataError."""
+    newest: dict[str, dict[tuple[Any, ...], Row]] = defaultdict(dict)
     for row in rows:
-        shape = _SHAPES.get(row.table)
-        if shape is None:
-            late.append(row)
-            continue
-        record: Record = [*row.key, *row.values, row.version, *shape.sides]
-        for at in shape.times:
-            if (moment := record[at]) is not None:
-                record[at] = _microseconds(moment)
-        for at in shape.numbers:
-            if (number := record[at]) is not None:
-                known = _NUMBERS.get(id(number))
-                record[at] = known[1] if known is not None else _numeric(number)
-        found.setdefault(row.table, {})[row.key] = record
-    for row in late:
-        table, begin, kinds = _SIDES[row.table]
-        records = found.setdefault(table, {})
-        record = records.get(row.key) or _bare(row)
-        records[row.key] = record
-        for at, (is_time, value) in enumerate(zip(kinds, row.values, strict=False), begin):
-            record[at] = _microseconds(value) if is_time and value is not None else value
-    return found
+        newest[row.table][row.key] = row
+    copies: Copies = {}
+    for name, table in TABLES.items():
+        sides = [newest.get(side.name, {}) for side in table.sides]
+        found = list({**newest.get(name, {}), **_bare(table, newest.get(name, {}), sides)}.values())
+        if found:
+            kinds = [kind for _, kind in table.columns()]
+            chunks = (found[at : at + _CHUNK] for at in range(0, len(found), _CHUNK))
+            copies[name] = copy_of(kinds, (_columns(table, chunk, sides) for chunk in chunks))
+    return copies
 
 
-def _bare(row: Row) -> Record:
-    """A record of side columns only: key and partition's time, no version."""
-    table, _ = SIDE_OF[row.table]
-    record: Record = [None] * len(table.columns())
-    record[: len(row.key)] = row.key
-    record[len(row.key)] = _microseconds(row.values[-1])
-    return record
+def _bare(
+    table: Table, whole: Mapping[tuple[Any, ...], Row], sides: Sequence[Mapping[tuple[Any, ...], Row]]
+) -> dict[tuple[Any, ...], Row]:
+    """For side rows that come without the row that they are columns of: its key, and its partition's time."""
+    others = (None,) * (len(table.values) - 1)
+    return {
+        key: Row(table.name, key, 0, (row.values[-1], *others))
+        for side in sides
+        for key, row in side.items()
+        if key not in whole
+    }
 
 
-@final
-class _Shape(Struct, frozen=True):
-    """How the rows of a table become records."""
-
-    times: tuple[int, ...]
-    """Which columns are times."""
-    numbers: tuple[int, ...]
-    """Which are exact numbers."""
-    sides: tuple[None, ...]
-    """Columns of side rows, not given yet."""
-
-
-def _shape(table: Table) -> _Shape:
-    own = (*table.key, *table.values, ("version", "int8"))
-    times, numbers = (tuple(at for at, (_, kind) in enumerate(own) if kind == wanted) for wanted in _SENT_AS)
-    return _Shape(times, numbers, (None,) * (len(table.columns()) - len(own)))
+def _columns(
+    table: Table, rows: Sequence[Row], sides: Sequence[Mapping[tuple[Any, ...], Row]]
+) -> list[Sequence[Any]]:
+    """The columns of a table's records; a bare row has no version."""
+    columns: list[Sequence[Any]] = [*zip(*[row.key for row in rows], strict=True)]
+    columns += zip(*[row.values for row in rows], strict=True)
+    columns.append([row.version or None for row in rows])
+    for side, given in zip(table.sides, sides, strict=True):
+        nothing = (None,) * len(side.values)
+        found = [given[row.key].values if row.key in given else nothing for row in rows]
+        columns += [*zip(*found, strict=True)][:-1]
+    return columns
 
 
-def _side(table: Table, side: Side) -> tuple[str, int, tuple[bool, ...]]:
-    begin = [name for name, _ in table.columns()].index(side.values[0][0])
-    return table.name, begin, tuple(kind == "timestamptz" for _, kind in side.values[:-1])
-
-
-_SENT_AS: Final = {"timestamptz": "int8", "numeric": "bytea"}
-_SHAPES: Final = {table.name: _shape(table) for table in TABLES.values()}
-_SIDES: Final = {name: _side(table, side) for name, (table, side) in SIDE_OF.items()}
-"""By side row: its table, its first column there, and which of its columns are times."""
-
-
-_DUMP: Final = psycopg.adapters.get_dumper(Decimal, PyFormat.BINARY)(Decimal).dump
-"""psycopg's own, the compiled one where there is one."""
-_REMEMBERED: Final = 16_384
-_NUMBERS: dict[int, tuple[Decimal, bytes]] = {}
-"""Numbers met, by identity, with their bytes: `exact` gives the same object for the same number, most often, and one
-that stands here lives, so that no other can have its identity."""
-
-
-def _numeric(number: Decimal) -> bytes:
-    """As PostgreSQL's binary format has it."""
-    if len(_NUMBERS) >= _REMEMBERED:
-        _NUMBERS.clear()
-    made = bytes(_DUMP(number) or b"")
-    _NUMBERS[id(number)] = (number, made)
-    return made
-
-
-@functools.lru_cache(maxsize=_REMEMBERED)
-def _microseconds(moment: datetime) -> int:
-    """Since PostgreSQL's epoch."""
-    return (moment - _EPOCH) // _MICROSECOND
+_CHUNK: Final = 500
+"""Rows encoded at a time: what is made of them fits the processor's cache."""
 
 
 def _merge(schema: str, table: Table, force: bool) -> sql.Composed:

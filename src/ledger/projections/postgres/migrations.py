@@ -76,19 +76,20 @@ create table ledger_offset (
   primary key (partition, journal));
 create table ledger_retention (table_name text primary key, kept_from timestamptz not null)
 """
-_INDEXES: Final = """
-create index idx_orders_symbol on orders (symbol);
-create index idx_orders_strategy_id on orders (strategy_id);
-create index idx_orders_created_at on orders (created_at desc);
-create index idx_orders_open on orders (strategy_id, symbol) where is_open;
-create index idx_orders_client_order_id on orders (client_order_id);
-create index idx_fills_order_id on fills (order_id);
-create index idx_fills_executed_at on fills (executed_at desc);
-create index idx_fills_strategy_id on fills (strategy_id, symbol);
-create index idx_positions_strategy_id on positions (strategy_id);
-create index idx_order_keys_order_id on order_keys (order_id);
-create index idx_anomalies_recorded_at on anomalies (recorded_at desc)
-"""
+INDEXES: Final = {
+    "idx_orders_symbol": "orders (symbol)",
+    "idx_orders_strategy_id": "orders (strategy_id)",
+    "idx_orders_created_at": "orders (created_at desc)",
+    "idx_orders_open": "orders (strategy_id, symbol) where is_open",
+    "idx_orders_client_order_id": "orders (client_order_id)",
+    "idx_fills_order_id": "fills (order_id)",
+    "idx_fills_executed_at": "fills (executed_at desc)",
+    "idx_fills_strategy_id": "fills (strategy_id, symbol)",
+    "idx_positions_strategy_id": "positions (strategy_id)",
+    "idx_order_keys_order_id": "order_keys (order_id)",
+    "idx_anomalies_recorded_at": "anomalies (recorded_at desc)",
+}
+"""Those beside the primary keys; a copy that is filled from nothing gets them at its end (`indexing`)."""
 _VIEWS: Final = """
 create view open_orders as
   select order_id, client_order_id, current_client_order_id, symbol, exchange, strategy_id, account, side, order_type,
@@ -110,9 +111,11 @@ create view positions_marked as
 """
 MIGRATIONS: Final[tuple[tuple[int, str, str], ...]] = (
     (1, "tables", ";\n".join((*map(create_table, TABLES.values()), _OFFSETS))),
-    (2, "indexes", _INDEXES),
+    (2, "indexes", ";\n".join(f"create index {name} on {what}" for name, what in INDEXES.items())),
     (3, "views", _VIEWS),
 )
+INDEXED: Final = 2
+"""The step that makes the indexes."""
 NEWEST: Final = MIGRATIONS[-1][0]
 
 

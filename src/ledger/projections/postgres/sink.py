@@ -40,8 +40,9 @@ from ledger.projections.contract import Batch, Offset, Picked, Projection, Row, 
 from ledger.projections.errors import Fenced, Poison, SinkDown
 from ledger.projections.postgres import shadows
 from ledger.projections.postgres.connecting import Target
-from ledger.projections.postgres.merging import Merging, Records, records_of
-from ledger.projections.postgres.migrations import Connection, migrate
+from ledger.projections.postgres.indexing import drop_indexes, make_indexes
+from ledger.projections.postgres.merging import Copies, Merging, copies_of
+from ledger.projections.postgres.migrations import INDEXED, Connection, migrate
 from ledger.projections.postgres.months import (
     ahead,
     drop_months,
@@ -118,11 +119,17 @@ class PostgresSink:
         """As committed. Raises SinkDown."""
         return self._try(lambda connection: read_offset(connection, self.schema, self._partition, journal))
 
-    def prepare(self, batch: Batch) -> _Ready:
+    def prepare(self, batch: Batch) -> _Ready | None:
         """What is to be copied: no month that was dropped, and of each key the newest row only."""
+        try:
+            return self._ready(batch)
+        except (psycopg.DataError, UnicodeError):
+            return None  # `apply` says which row it is
+
+    def _ready(self, batch: Batch) -> _Ready:
         kept = self._kept
         given = [row for row in batch.rows if is_kept(row, kept)] if kept else batch.rows
-        return _Ready(records_of(given), _months_of(given), kept)
+        return _Ready(copies_of(given), _months_of(given), kept)
 
     def apply(self, batch: Batch) -> None:
         """Rows and offset in one transaction. Raises SinkDown, Poison, Fenced."""
@@ -135,6 +142,10 @@ class PostgresSink:
         except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
             self._find_poison(batch.rows)
             raise self._lost(error) from error
+
+    def filled(self) -> None:
+        """The indexes that a copy made from nothing still lacks. Raises SinkDown."""
+        self._try(lambda connection: make_indexes(connection, self.schema))
 
     def close(self) -> None:
         """Never raises."""
@@ -170,7 +181,8 @@ class PostgresSink:
                     "stop that projector first, or give this ledger a schema of its own",
                 )
             time.sleep(0.05)
-        migrate(connection, self.schema)
+        if INDEXED in migrate(connection, self.schema):
+            drop_indexes(connection, self.schema)  # until `filled`
         make_months(connection, self.schema, ahead(datetime.now(UTC)))
         self._drop_old(connection)
 
@@ -309,10 +321,10 @@ class PostgresSink:
     def _apply(self, connection: Connection, batch: Batch) -> None:
         ready: _Ready | None = batch.ready
         if ready is None or ready.kept is not self._kept:  # a month was dropped since
-            ready = self.prepare(batch)
+            ready = self._ready(batch)
         self._make_months(connection, ready.months)
         with connection.transaction():
-            self._merging.merge_records(connection, ready.records)
+            self._merging.merge_copies(connection, ready.copies)
             self._move(connection, batch)
 
     def _move(self, connection: Connection, batch: Batch) -> None:
@@ -361,7 +373,7 @@ class PostgresSink:
 class _Ready(Struct, frozen=True):
     """A batch as it is to be copied."""
 
-    records: Records
+    copies: Copies
     months: set[datetime]
     kept: dict[str, datetime]
     """By which rows were left out."""

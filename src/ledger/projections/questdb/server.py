@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import psycopg
+from msgspec import Struct
 from questdb import QuestDBError, Sender, TimestampNanos
 
 from ledger.config import Settings
@@ -26,6 +27,22 @@ from ledger.projections.questdb.tables import names_of, symbols_of
 
 _VISIBLE_S: Final = 30.0
 _REFUSED: Final = ("could not parse", "cast error", "error in line", "invalid", '"code"')
+
+SPARE_MIN: Final = 4
+SPARE_MAX: Final = 12
+"""Empty buffers that are kept: two batches need a few each."""
+
+
+@final
+class Piece(Struct, frozen=True):
+    """Rows to be sent in one flush."""
+
+    table: str
+    rows: Sequence[Row]
+    filled: Any
+    """A buffer with them; None: not encoded yet."""
+    of: list[Any]
+    """Whose buffer it is: they are of one sender's protocol."""
 
 
 @final
@@ -40,11 +57,14 @@ class Server:
         port = settings.questdb.ingestion.ilp.port if self.is_tcp else self._server.http_port
         self._address = f"{self._server.host}:{port}"
         self._sender: Sender | None = None
+        self._spare: list[Any] = []
+        """Empty buffers of this sender, whoever fills them."""
         self._http: http.client.HTTPConnection | None = None
 
     def close(self) -> None:
         """Let the sender go; what it had not flushed is in doubt and comes again."""
         self._drop_http()
+        self._spare = []
         sender, self._sender = self._sender, None
         if sender is not None:
             sender.close(flush=False)  # type: ignore[reportUnknownMemberType]
@@ -92,13 +112,36 @@ class Server:
     def _token(self) -> str:
         return base64.b64encode(f"{self._server.user}:{self._password()}".encode()).decode()
 
-    def send(self, table: str, rows: Sequence[Row]) -> None:
-        """Rows of one kind into a table. Over HTTP they are acknowledged, all or none; over TCP only `wait_visible` can tell.
-
-        Raises SinkDown; Poison naming the row, where one row alone is refused.
-        """
+    def piece(self, table: str, rows: Sequence[Row]) -> Piece:
+        """Rows of one kind for a table, encoded where there is a buffer to spare; from any thread."""
+        spare = self._spare
         try:
-            self._flush(table, rows)
+            filled = spare.pop()
+        except IndexError:
+            return Piece(table, rows, None, spare)
+        try:
+            _fill(filled, table, rows)
+        except (QuestDBError, ValueError, TypeError, OverflowError):
+            return Piece(table, rows, None, spare)  # `send` says which row it is
+        return Piece(table, rows, filled, spare)
+
+    def keep(self, pieces: Sequence[Piece]) -> None:
+        """Empty the buffers of these for others, and see that a few are there."""
+        for piece in pieces:
+            if piece.filled is not None and piece.of is self._spare and len(self._spare) < SPARE_MAX:
+                piece.filled.clear()
+                self._spare.append(piece.filled)
+        while self._sender is not None and len(self._spare) < SPARE_MIN:
+            self._spare.append(self._sender.new_buffer())
+
+    def send(self, piece: Piece) -> None:
+        """Over HTTP the rows are acknowledged, all or none; over TCP only `wait_visible` can tell.
+
+        The piece stays as it is, to be sent again. Raises SinkDown; Poison naming the row, where one row alone is refused.
+        """
+        table, rows = piece.table, piece.rows
+        try:
+            self._flush(piece)
         except QuestDBError as error:
             self.close()
             if not any(part in str(error) for part in _REFUSED):
@@ -107,36 +150,31 @@ class Server:
                 raise Poison(rows[0].table, rows[0].key, str(error)) from error
             # One bad row rejects the whole flush: halve until it stands alone.
             half = len(rows) // 2
-            self.send(table, rows[:half])
-            self.send(table, rows[half:])
+            self.send(Piece(table, rows[:half], None, []))
+            self.send(Piece(table, rows[half:], None, []))
         except OSError as error:
             self.close()
             raise SinkDown(f"QuestDB at {self._address}: {error}") from error
 
-    def _flush(self, table: str, rows: Sequence[Row]) -> None:
-        if self._sender is None:
-            way = "tcp" if self.is_tcp else "http"
-            options = "" if self.is_tcp else f"retry_timeout=0;request_timeout={int(self._timeout_s * 1000)};"
-            if self._server.user and not self.is_tcp:
-                options += f"username={self._server.user};password={self._password().replace(';', ';;')};"
-            sender = Sender.from_conf(  # type: ignore[reportUnknownMemberType]
-                f"{way}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
-            )
-            sender.establish()  # type: ignore[reportUnknownMemberType]
-            self._sender = sender
-        buffer = self._sender.new_buffer()
-        names, symbols = names_of(rows[0].table), symbols_of(rows[0].table)  # which come first
-        columns, first, at = (*names[len(symbols) :], "seq"), len(symbols), names.index("ts_ns")
-        put = buffer.row
-        for row in rows:
-            values = row.values
-            put(
-                table,
-                symbols=dict(zip(symbols, values, strict=False)),
-                columns=dict(zip(columns, (*values[first:], row.version), strict=True)),  # None is left out
-                at=TimestampNanos(values[at]),
-            )
-        self._sender.flush(buffer)  # type: ignore[reportUnknownMemberType]
+    def _flush(self, piece: Piece) -> None:
+        sender = self._sender or self._establish()
+        buffer = piece.filled
+        if buffer is None or piece.of is not self._spare:  # of a sender that is gone
+            buffer = sender.new_buffer()
+            _fill(buffer, piece.table, piece.rows)
+        sender.flush(buffer, clear=False)  # type: ignore[reportUnknownMemberType]
+
+    def _establish(self) -> Sender:
+        way = "tcp" if self.is_tcp else "http"
+        options = "" if self.is_tcp else f"retry_timeout=0;request_timeout={int(self._timeout_s * 1000)};"
+        if self._server.user and not self.is_tcp:
+            options += f"username={self._server.user};password={self._password().replace(';', ';;')};"
+        sender = Sender.from_conf(  # type: ignore[reportUnknownMemberType]
+            f"{way}::addr={self._address};auto_flush=off;init_buf_size={self._connection.buffer_size};{options}"
+        )
+        sender.establish()  # type: ignore[reportUnknownMemberType]
+        self._sender = sender
+        return sender
 
     def _password(self) -> str:
         """Read anew each time, so that a rotated one is taken up."""
@@ -187,3 +225,17 @@ class Server:
                 yield from cursor.stream(statement.encode())
         except psycopg.Error as error:
             raise SinkDown(f"QuestDB at {server.host}:{server.pg_port}: {error}") from error
+
+
+def _fill(buffer: Any, table: str, rows: Sequence[Row]) -> None:
+    names, symbols = names_of(rows[0].table), symbols_of(rows[0].table)  # which come first
+    columns, first, at = (*names[len(symbols) :], "seq"), len(symbols), names.index("ts_ns")
+    put = buffer.row
+    for row in rows:
+        values = row.values
+        put(
+            table,
+            symbols=dict(zip(symbols, values, strict=False)),
+            columns=dict(zip(columns, (*values[first:], row.version), strict=True)),  # None is left out
+            at=TimestampNanos(values[at]),
+        )

@@ -20,7 +20,8 @@ from ledger.projections.building import Builders
 from ledger.projections.contract import Batch, Offset, Picked, Row
 from ledger.projections.errors import Fenced, Misplaced, SinkDown
 from ledger.projections.questdb import rows as making
-from ledger.projections.questdb.server import Server
+from ledger.projections.questdb.mending import MENDED, copy_without, partitions_with
+from ledger.projections.questdb.server import Piece, Server
 from ledger.projections.questdb.switching import (
     BEFORE,
     REBUILD,
@@ -82,6 +83,8 @@ class QuestdbSink:
         self._rows_max = settings.questdb.connection.auto_flush_rows
         self._claim = 0
         self._made = False
+        self.gather_s = self._settings.connection.auto_flush_interval_ms / 1000
+        self.gather_events = self._rows_max
 
     def builders(self, journal: str) -> Builders:
         """See rows."""
@@ -117,27 +120,31 @@ class QuestdbSink:
         self._prepare()
         return self._stored(journal)
 
-    def prepare(self, batch: Batch) -> dict[str, list[Row]]:
-        """The rows by table."""
+    def prepare(self, batch: Batch) -> list[Piece]:
+        """The rows by table, in flushes, encoded as far as there are buffers."""
         by_table: dict[str, list[Row]] = {}
         for row in batch.rows:
             by_table.setdefault(row.table, []).append(row)
-        return by_table
+        return [
+            self._server.piece(table + self._suffix, rows[at : at + self._rows_max])
+            for table, rows in by_table.items()
+            for at in range(0, len(rows), self._rows_max)
+        ]
 
     def apply(self, batch: Batch) -> None:
         """Rows, barrier, offset. Raises SinkDown, Poison, Fenced."""
         self._check_writer()
-        by_table: dict[str, list[Row]] = self.prepare(batch) if batch.ready is None else batch.ready
-        for rows in by_table.values():
-            for start in range(0, len(rows), self._rows_max):
-                self._server.send(rows[0].table + self._suffix, rows[start : start + self._rows_max])
+        pieces: list[Piece] = self.prepare(batch) if batch.ready is None else batch.ready
+        for piece in pieces:
+            self._server.send(piece)
         if self._server.is_tcp:
-            for table, rows in by_table.items():
-                self._wait_arrived(table, rows)
-        if by_table:
-            self._server.wait_visible(*(table + self._suffix for table in by_table))
+            for piece in pieces:
+                self._wait_arrived(piece)
+        if pieces:
+            self._server.wait_visible(*{piece.table for piece in pieces})
         self._check_writer()
         self._insert(self._place(batch.to.journal), msgspec.json.encode(batch.to).decode())
+        self._server.keep(pieces)
 
     def _ttl_days(self, table: str) -> int | None:
         tables = self._settings.tables
@@ -150,17 +157,20 @@ class QuestdbSink:
         """The tables, once for each start. A TTL counts from the newest row, so it is set on what exists."""
         if self._made:
             return
-        tables = self._settings.tables
-        by_name = {TICKS: tables.market_data_ticks, TRADES: tables.trades, EXECUTIONS: None}
         self._server.exec(CREATE_OFFSETS)
-        for table, configured in by_name.items():
-            period = "MONTH" if configured is None else configured.partitioning.type
-            uncommitted = 500_000 if configured is None else configured.optimization.max_uncommitted_rows
-            self._server.exec(create_table(table, self._suffix, period, uncommitted))
+        for table in COLUMNS:
+            self._server.exec(self._create(table, self._suffix))
             days = self._ttl_days(table)
             if days is not None:
                 self._server.exec(f"ALTER TABLE {table}{self._suffix} SET TTL {days} DAYS")
         self._made = True
+
+    def _create(self, table: str, suffix: str) -> str:
+        tables = self._settings.tables
+        configured = {TICKS: tables.market_data_ticks, TRADES: tables.trades, EXECUTIONS: None}[table]
+        period = "MONTH" if configured is None else configured.partitioning.type
+        uncommitted = 500_000 if configured is None else configured.optimization.max_uncommitted_rows
+        return create_table(table, suffix, period, uncommitted)
 
     def _stored(self, journal: str) -> Offset | None:
         text = self._newest("offset_json", self._place(journal))
@@ -190,10 +200,11 @@ class QuestdbSink:
     def _insert(self, place: str, text: str) -> None:
         write(self._server, place, text, self._claim)
 
-    def _wait_arrived(self, table: str, rows: Sequence[Row]) -> None:
+    def _wait_arrived(self, piece: Piece) -> None:
         """ILP over TCP says nothing: look whether every seq is there. Raises SinkDown where rows have vanished."""
+        table, rows = piece.table, piece.rows
         first, last = rows[0].version, rows[-1].version
-        statement = f"select count_distinct(seq) from {table}{self._suffix} where part = {self._partition} and seq between {first} and {last}"
+        statement = f"select count_distinct(seq) from {table} where part = {self._partition} and seq between {first} and {last}"
         for _ in range(200):
             if self._server.exec(statement)[0][0] >= len(rows):
                 return
@@ -265,22 +276,31 @@ class QuestdbSink:
             yield Row(table, (found[0],), found[0], values)
 
     def repair(self, rows: Sequence[Row], surplus: Sequence[tuple[str, tuple[Any, ...]]], at: Offset) -> None:
-        """Write these rows again. A surplus row cannot be taken away singly: QuestDB has no DELETE.
+        """Write these rows again. QuestDB has no DELETE: a partition with a surplus row is written anew without it, and
+        projectors wait meanwhile.
 
         Raises SinkDown, Fenced where the offset has moved.
         """
         if self._stored(at.journal) != at:
             raise Fenced("the projection has moved on since it was looked at", "audit again")
+        if surplus:
+            self._take_away(surplus)
         for table in TABLES[at.journal]:
             mending = [row for row in rows if row.table == table]
             if mending:
-                self._server.send(table + self._suffix, mending)
+                self._server.send(Piece(table + self._suffix, mending, None, []))
                 self._server.wait_visible(table + self._suffix)
-        if surplus:
-            raise SinkDown(
-                f"{len(surplus)} rows are not the journal's and QuestDB cannot delete single rows",
-                "ledger projections rebuild questdb",
-            )
+
+    def _take_away(self, surplus: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+        assert not self._suffix, "what is rebuilt is made anew, not repaired"
+        switching = self._switching()
+        with switching.paused():
+            for table in dict.fromkeys(table for table, _ in surplus):
+                seqs = sorted({key[0] for name, key in surplus if name == table})
+                for name in partitions_with(self._server, table, self._partition, seqs):
+                    create = self._create(table, MENDED)
+                    copy_without(self._server, table, name, create, self._partition, seqs)
+                    switching.mend(table, name)
 
     # ---- rebuild -------------------------------------------------------------------------------------------
 

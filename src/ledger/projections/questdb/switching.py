@@ -1,4 +1,5 @@
-"""Exchanging the live tables for others: QuestDB has no atomic swap, so an intent is written down first.
+"""Exchanging the live tables for others, or a partition for another: QuestDB has no atomic swap, so an intent is written
+down first.
 
 While the intent stands open the live projectors wait (their `apply` raises SinkDown). Each table is two renames. Every
 step looks at what is there, so whoever finds an intent that was left open by a kill finishes it. All partitions share
@@ -8,11 +9,13 @@ the tables, so one exchange is of all of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, final
 
 from ledger.errors import Rejected
 from ledger.projections.errors import SinkDown
+from ledger.projections.questdb.mending import put_back
 from ledger.projections.questdb.server import Server
 from ledger.projections.questdb.tables import COLUMNS, OFFSETS
 
@@ -22,6 +25,8 @@ ABANDONED_NS: Final = 20 * 10**9
 """An intent that is open this long was left by a kill."""
 QUIET_S: Final = 0.5
 _QUIET_TRIES: Final = 60
+_PAUSE: Final = "pause"
+_MEND: Final = "mend"
 _JOURNALS: Final = ("trading", "market")
 
 
@@ -36,21 +41,54 @@ class Switching:
 
     def run(self, incoming: str, outgoing: str) -> None:
         """Live tables get the suffix `outgoing`, those with `incoming` become live. Raises Rejected where there are none."""
+        if (self._open() or "").split(" ")[0] in (_PAUSE, _MEND):
+            self._take_turn()
         missing = [table for table in COLUMNS if not self._exists(table + incoming)]
         if missing and self._open() is None:
             raise Rejected(f"there is no table {missing[0]}{incoming}", "ledger projections rebuild questdb")
         write(self._server, self._place, f"{incoming} {outgoing}", 0)
         self._wait_quiet()
         self._finish(incoming, outgoing)
+        write(self._server, self._place, "", 0)
 
     def finish_abandoned(self) -> None:
-        """Finish an exchange that a kill cut short."""
+        """Finish what a kill cut short."""
         found = self._server.exec(
             f"select offset_json, timestamp::long from {OFFSETS} where place = '{self._place}'"
             " latest on timestamp partition by place"
         )
         if found and found[0][0] and time.time_ns() - _as_ns(found[0][1]) > ABANDONED_NS:
-            self._finish(*found[0][0].split())
+            words = found[0][0].split()
+            if words[0] == _MEND:
+                put_back(self._server, *words[1:])
+            elif words[0] != _PAUSE:
+                self._finish(*words)
+            write(self._server, self._place, "", 0)
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """All projectors wait, for as long as the block is quicker than ABANDONED_NS; `mend` gives it as long again."""
+        self._take_turn()
+        write(self._server, self._place, _PAUSE, 0)
+        try:
+            self._wait_quiet()
+            yield
+        finally:
+            if self._open() == _PAUSE:
+                write(self._server, self._place, "", 0)
+
+    def _take_turn(self) -> None:
+        self.finish_abandoned()
+        if self._open() is not None:
+            raise SinkDown("tables are being exchanged or mended", "try again in a moment")
+
+    def mend(self, table: str, name: str) -> None:
+        """Put the mended copy of a partition in its place; finished by whoever comes next if it is cut short."""
+        if self._open() != _PAUSE:
+            raise SinkDown("a projector went on while a partition was copied", "try again")
+        write(self._server, self._place, f"{_MEND} {table} {name}", 0)
+        put_back(self._server, table, name)
+        write(self._server, self._place, _PAUSE, 0)
 
     def _open(self) -> str | None:
         return newest(self._server, "offset_json", self._place) or None
@@ -80,7 +118,6 @@ class Switching:
                     self._server.exec(f"DROP TABLE IF EXISTS {table}{outgoing}")
                     self._server.exec(f"RENAME TABLE {table} TO {table}{outgoing}")
                 self._server.exec(f"RENAME TABLE {table}{incoming} TO {table}")
-        write(self._server, self._place, "", 0)
 
     def _exists(self, table: str) -> bool:
         return bool(self._server.exec(f"select 1 from tables() where table_name = '{table}'"))

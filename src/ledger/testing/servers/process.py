@@ -33,6 +33,8 @@ class Server:
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     """Debian packages that bring it."""
+    restores_signals: ClassVar[bool] = True
+    """Whether the signals that Python ignores act on it as usual: a file that may not grow then ends it (SIGXFSZ)."""
 
     def __init__(self, directory: Path, port: int = 0) -> None:
         """`port` 0: the one it had in this directory, else a free one."""
@@ -42,6 +44,12 @@ class Server:
         self.pid: int = int(state.get("pid", 0))
         self.more: dict[str, Any] = dict(state.get("more", {}))
         """What else must be known to find it again."""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self.remove()
 
     # ---- of each server ------------------------------------------------------------------------------------
 
@@ -104,6 +112,7 @@ class Server:
                 group=self.user(),
                 extra_groups=[] if self.user() else None,
                 env={**os.environ, **self.environment()},
+                restore_signals=self.restores_signals,
             )
         self.pid = process.pid
         self.save()
@@ -196,11 +205,14 @@ def _parents() -> Iterator[tuple[int, int]]:
             yield int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
 
 
-def free_port() -> int:
+def free_port(most: int = 65_535) -> int:
     """A loopback port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    while True:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+        if port <= most:
+            return port
 
 
 def answers(address: tuple[str, int], said: bytes = b"", expected: bytes = b"") -> bool:

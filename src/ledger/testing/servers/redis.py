@@ -1,4 +1,4 @@
-"""Redis: one standalone server with a password and nothing on disk."""
+"""Redis: one standalone server with nothing on disk, by default with a password; a sentinel that watches one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class RedisServer(Server):
 
     name: ClassVar[str] = "redis"
     packages: ClassVar[tuple[str, ...]] = ("redis-server",)
+    restores_signals: ClassVar[bool] = False
+
+    def __init__(
+        self, directory: Path, port: int = 0, *, password: str = PASSWORD, options: Sequence[str] = ()
+    ) -> None:
+        """`password` "": none is asked for. `options`: further words of its command line."""
+        super().__init__(directory, port)
+        self._password = password
+        self._options = options
 
     @property
     def password_file(self) -> Path:
@@ -24,9 +33,6 @@ class RedisServer(Server):
         return self.directory / "password"
 
     def command(self) -> Sequence[str]:
-        program = find_program("redis-server") or find_program("valkey-server")
-        if program is None:
-            raise Missing("Redis is not installed", f"apt-get install {' '.join(self.packages)}")
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
@@ -34,20 +40,71 @@ class RedisServer(Server):
             "save": "",
             "appendonly": "no",
             "maxmemory-policy": "noeviction",
-            "requirepass": PASSWORD,
+            **({"requirepass": self._password} if self._password else {}),
         }
-        return [program, *(part for name, value in options.items() for part in (f"--{name}", value))]
+        words = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return [_program(self.packages), *words, *self._options]
 
     def prepare(self) -> None:
-        self.password_file.write_text(f"{PASSWORD}\n")
+        self.password_file.write_text(f"{self._password}\n")
 
     def is_ready(self) -> bool:
-        said = f"AUTH {PASSWORD}\r\nPING\r\n".encode()
-        return answers(self.address, said, b"+OK")
+        if not self._password:
+            return answers(self.address, b"PING\r\n", b"+PONG")
+        return answers(self.address, f'AUTH "{self._password}"\r\nPING\r\n'.encode(), b"+OK")
+
+    def client(self) -> Any:
+        """A connection to it that answers in text."""
+        import redis
+
+        password = self._password or None
+        return redis.Redis(host="127.0.0.1", port=self.port, password=password, decode_responses=True)
 
     def settings(self) -> dict[str, Any]:
-        standalone = {"host": "127.0.0.1", "port": self.port, "password_file": str(self.password_file)}
+        password = {"password_file": str(self.password_file)} if self._password else {}
+        standalone = {"host": "127.0.0.1", "port": self.port, **password}
         return {
             "projections": {"redis": {"enabled": True}},
             "redis": {"connection": {"mode": "standalone", "standalone": standalone}},
         }
+
+
+@final
+class SentinelServer(Server):
+    """Watches a master without a password; quick to call it dead."""
+
+    name: ClassVar[str] = "sentinel"
+    packages: ClassVar[tuple[str, ...]] = RedisServer.packages
+
+    def __init__(self, directory: Path, master_port: int, quorum: int) -> None:
+        super().__init__(directory)
+        self._master_port = master_port
+        self._quorum = quorum
+
+    def command(self) -> Sequence[str]:
+        return [_program(self.packages), str(self.directory / "sentinel.conf"), "--sentinel"]
+
+    def prepare(self) -> None:
+        lines = (
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f"dir {self.directory}",
+            f"sentinel monitor mymaster 127.0.0.1 {self._master_port} {self._quorum}",
+            "sentinel down-after-milliseconds mymaster 1000",
+            "sentinel failover-timeout mymaster 4000",
+        )
+        (self.directory / "sentinel.conf").write_text("".join(f"{line}\n" for line in lines))
+
+    def is_ready(self) -> bool:
+        return answers(self.address, b"PING\r\n", b"+PONG")
+
+    def settings(self) -> dict[str, Any]:
+        """With all of its fellows: see `redis_topologies`."""
+        return {}
+
+
+def _program(packages: Sequence[str]) -> str:
+    program = find_program("redis-server") or find_program("valkey-server")
+    if program is None:
+        raise Missing("Redis is not installed", f"apt-get install {' '.join(packages)}")
+    return program
