@@ -248,7 +248,7 @@ async def _executions(one: Running, gateway: Gateway) -> None:
     gateway.seq -= 2
     await one.ask("reports", gateway.fill("a11", 2, side=Side.SELL))
     gateway.seq += 1
-    await one.ask("reports", ReportStatus(*head("a6"), True, 50))  # a fill are missing: the venue is asked
+    await one.ask("reports", ReportStatus(*head("a6"), True, 50))  # a fill is missing: the venue is asked
     await one.ask("reports", gateway.fill("a6", 14, venue_cum=50), ReportStatus(*head("a6"), True, 50))
 
 

@@ -208,6 +208,12 @@ def instrument_row(instrument: Instrument) -> Row:
         "allow_negative_px": instrument.allow_negative_px,
         "spot_base_fee": instrument.spot_base_fee,
         "calendar": instrument.calendar,
+        "px_min": None
+        if instrument.px_min is None
+        else format_decimal(instrument.px_min, instrument.price_scale),
+        "px_max": None
+        if instrument.px_max is None
+        else format_decimal(instrument.px_max, instrument.price_scale),
         "version": instrument.version,
     }
 

@@ -9,7 +9,7 @@ import pytest
 from ledger.client import Client, LiveOrders, connect
 from ledger.testing import Child
 
-SLOW = 8000
+SLOW = 12_000
 """Orders: their publications are more than what the network keeps for a reader that does not read."""
 
 

@@ -112,3 +112,17 @@ def test_hostile_bytes_get_an_answer_and_the_door_lives(shared: Child, client: C
     assert msgspec.json.decode(socket.recv())["type"] == "Page"
     context.destroy(linger=0)
     assert next(client.subscribe("trading/0:1"))["seq"] == 1
+
+
+def test_each_row_of_the_market_journal_says_when_it_came_and_through_whom(client: Client) -> None:
+    for seq in range(1, 8):
+        client.quote(
+            symbol=f"ST{1 + seq % 2}", exchange="STX", bid_px="1", bid_qty=1, ask_px="2", ask_qty=seq
+        )
+    wanted = {"journal": "market", "types": ["MarketQuoted"], "symbol": "ST1"}
+    rows: list[dict[str, Any]] = []
+    for row in client.subscribe("market/0:1", **wanted):
+        rows.append(row)
+        if len(rows) == 3:
+            break
+    assert all(row["received_at_ns"] > 0 and row["actor"] for row in rows)

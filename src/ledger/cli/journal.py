@@ -59,6 +59,7 @@ def cat(
     chosen = which.chosen()
     for row in event_rows(data_directory(data, config, sets), chosen):
         fields = " ".join(f"{name}={_flat(value)}" for name, value in row["event"].items())
+        fields = " ".join((*row.get("flags", ()), fields))
         print(f"{row['place']}  {utc(row['recorded_at_ns'])}  {row['type']}  {fields}")
     return 0
 

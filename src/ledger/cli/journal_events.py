@@ -9,8 +9,10 @@ from typing import Any, Final, final
 from msgspec import Struct
 
 from ledger.codec import TAGS, decode_events
+from ledger.domain.arrivals import Arrivals, filled
 from ledger.domain.context import Instrument
 from ledger.domain.events import InstrumentDefined
+from ledger.domain.flags import flags_of, judged_in
 from ledger.engine.event_text import shown_event
 from ledger.errors import Rejected
 from ledger.fold import MarketFold, TradingFold, instrument_of, load_base
@@ -69,12 +71,16 @@ def _rows_of(data: Path, journal: str, partition: int, chosen: Chosen) -> Iterat
         instruments = _instruments_at_origin(reader, journal, partition)
         # From the oldest kept event, whatever is asked for: an instrument's scales stand where it was defined.
         for frame in reader.frames(to_seq=last):
-            for seq, event in enumerate(decode_events(frame.payload), frame.first_seq):
+            events = decode_events(frame.payload)
+            arrivals, judged = Arrivals(), judged_in(events)
+            for seq, event in enumerate(events, frame.first_seq):
+                arrival = arrivals.of(event)
                 if type(event) is InstrumentDefined:
                     instruments[event.symbol] = instrument_of(event, seq)
                 if not first <= seq <= last or not chosen.takes(event):
                     continue
-                shown = shown_event(event, instruments)
+                shown = filled(shown_event(event, instruments), arrival)
+                flags = flags_of(seq, event, judged)
                 kind = shown.pop("type")
                 if chosen.text and not any(chosen.text in str(value) for value in shown.values()):
                     continue
@@ -84,6 +90,7 @@ def _rows_of(data: Path, journal: str, partition: int, chosen: Chosen) -> Iterat
                     "epoch": frame.epoch,
                     "type": kind,
                     "symbol": getattr(event, "symbol", ""),
+                    **({"flags": flags} if flags else {}),
                     "event": shown,
                 }
 

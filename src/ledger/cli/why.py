@@ -69,10 +69,13 @@ def _tell(reasons: Iterable[Reason], as_json: bool) -> int:
                 "recorded_at_ns": reason.recorded_at_ns,
                 "event": reason.event,
                 "changed": changed,
+                "flags": reason.flags,
             }
             print_json(row)
             continue
-        print(f"{reason.place}  {utc(reason.recorded_at_ns)}  {reason.event['type']}")
+        print(
+            f"{reason.place}  {utc(reason.recorded_at_ns)}  {' '.join((reason.event['type'], *reason.flags))}"
+        )
         said = {name: value for name, value in reason.event.items() if name not in _KNOWN}
         print(f"    {shown('', said)}")
         for name, (before, after) in reason.changed.items():

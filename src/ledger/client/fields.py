@@ -47,6 +47,8 @@ class InstrumentFields(CommandFields, total=False):
     allow_negative_px: bool
     spot_base_fee: bool
     calendar: str
+    px_min: Number | None
+    px_max: Number | None
 
 
 class StrategyFields(CommandFields, total=False):

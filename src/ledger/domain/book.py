@@ -53,6 +53,7 @@ class Book:
         "quote",
         "requested",
         "resting",
+        "sound_trade",
         "source",
         "source_epoch",
         "statistics",
@@ -85,6 +86,8 @@ class Book:
         """The single orders known; None where the venue has shown none."""
         self.bad_prices: set[int] = set()
         self.trade: MarketTraded | None = None
+        self.sound_trade: MarketTraded | None = None
+        """The last one at a price that the instrument can have: what a mark may be made of."""
         self.quote: MarketQuoted | None = None
         self.last_mark: tuple[int, int] | None = None
         """(twice the price, recorded_at_ns) of the last valid mark."""
@@ -130,7 +133,7 @@ def evolve(
         book.quote = event
         book.statistics.quotes += 1
     elif type(event) is MarketTraded:
-        book.trade = event
+        take_trade(book, event)
         book.statistics.trades += 1
     elif type(event) is BookSnapshotApplied:
         _snapshot(book, event, recorded_at_ns)
@@ -149,6 +152,13 @@ def evolve(
     book.ts_event = at
     book.version = seq
     return book
+
+
+def take_trade(book: Book, event: MarketTraded) -> None:
+    """The book's last trade; one at a price that the instrument cannot have makes no mark."""
+    book.trade = event
+    if not event.bad_price:
+        book.sound_trade = event
 
 
 def lose_tail(book: Book, seq: int) -> Book:

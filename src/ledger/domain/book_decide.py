@@ -15,6 +15,7 @@ from msgspec import Struct
 from ledger.domain.book import Book, bridge, continues, is_crossed
 from ledger.domain.book_order_decide import decide_order
 from ledger.domain.book_outcome import TOO_LONG, Decided, crossed_too_long, record_cases
+from ledger.domain.book_prints import decide_quote, decide_trade
 from ledger.domain.book_table import FAULTS, SNAPSHOT_FAULTS, Case
 from ledger.domain.context import Context, Instrument
 from ledger.domain.continuity import precedes
@@ -22,8 +23,6 @@ from ledger.domain.enums import BookFault, BookSource, BookStatus, TradingPhase
 from ledger.domain.events import (
     BookDeltaApplied,
     BookSnapshotApplied,
-    MarketQuoted,
-    MarketTraded,
     PhaseChanged,
 )
 from ledger.domain.facts import (
@@ -36,14 +35,13 @@ from ledger.domain.facts import (
     Quote,
 )
 from ledger.domain.ladder import ASK, BID, Ladder
-from ledger.domain.units import INT64_MAX, Levels
+from ledger.domain.price_band import HIGHEST, LOWEST, band
+from ledger.domain.units import Levels
 
 _LIVE: Final = BookStatus.LIVE
 _CONTINUOUS: Final = TradingPhase.CONTINUOUS
-_LOWEST: Final = -INT64_MAX - 2
 _QTY: Final = itemgetter(1)
 _SOUND: Final[tuple[bool, tuple[int, ...]]] = (False, ())
-_HIGHEST: Final = INT64_MAX + 1
 
 
 @final
@@ -73,41 +71,6 @@ def decide(
     return BOOK_DECIDERS[type(fact)](book, fact, context, checksums)
 
 
-def _quoted(_book: Book | None, fact: Quote, _context: Context, _checksums: Checksums) -> Decided:
-    return [
-        MarketQuoted(
-            fact.symbol,
-            fact.exchange,
-            fact.source,
-            fact.source_epoch,
-            fact.source_seq,
-            fact.event_time_ns,
-            fact.bid_px,
-            fact.bid_qty,
-            fact.ask_px,
-            fact.ask_qty,
-            fact.update,
-        )
-    ]
-
-
-def _traded(_book: Book | None, fact: MarketTrade, _context: Context, _checksums: Checksums) -> Decided:
-    return [
-        MarketTraded(
-            fact.symbol,
-            fact.exchange,
-            fact.source,
-            fact.source_epoch,
-            fact.source_seq,
-            fact.event_time_ns,
-            fact.px,
-            fact.qty,
-            fact.side,
-            fact.trade_id,
-        )
-    ]
-
-
 def _order(book: Book | None, fact: BookOrder, context: Context, _checksums: Checksums) -> Decided:
     return decide_order(book, fact, context)
 
@@ -124,6 +87,8 @@ def _phase(book: Book | None, fact: MarketPhase, context: Context, _checksums: C
             fact.source_seq,
             fact.event_time_ns,
             fact.phase,
+            context.told_ns,
+            context.told_by,
         )
     ]
     if book is not None and fact.phase is _CONTINUOUS and book.status is _LIVE and is_crossed(book):
@@ -162,6 +127,8 @@ def _delta(book: Book | None, fact: BookDelta, context: Context, checksums: Chec
             fact.checksum,
             fault,
             bad_prices,
+            context.told_ns,
+            context.told_by,
         )
     ]
     found: list[tuple[Case, str]] = []
@@ -229,6 +196,8 @@ def _snapshot(book: Book | None, fact: BookSnapshot, context: Context, checksums
         fact.checksum,
         fault,
         bad_prices,
+        context.told_ns,
+        context.told_by,
     )
     events: Decided = [event]
     if not fault:
@@ -278,33 +247,34 @@ def _judge_bridge(
 
 def _inspect(levels: Levels, instrument: Instrument | None) -> tuple[bool, tuple[int, ...]]:
     """(whether a size is negative, the prices that the instrument cannot have)."""
-    tick, lowest = 1, _LOWEST
-    if instrument is not None:
-        tick = instrument.tick
-        if not instrument.allow_negative_px:
-            lowest = 1
+    tick = 1 if instrument is None else instrument.tick
+    lowest, highest = band(instrument)
     if tick == 1:
-        if not levels or (min(levels)[0] >= lowest and min(map(_QTY, levels)) >= 0):
+        if not levels or (
+            min(levels)[0] >= lowest
+            and min(map(_QTY, levels)) >= 0
+            and (highest == HIGHEST or max(levels)[0] <= highest)
+        ):
             return _SOUND  # nearly always, and several times faster than looking at each level
     else:
         for px, qty in levels:
-            if qty < 0 or px < lowest or px % tick:
+            if qty < 0 or not lowest <= px <= highest or px % tick:
                 break
         else:
             return _SOUND
     negative = any(qty < 0 for _, qty in levels)
-    return negative, tuple(px for px, qty in levels if qty > 0 and (px % tick or px < lowest))
+    return negative, tuple(px for px, qty in levels if qty > 0 and (px % tick or not lowest <= px <= highest))
 
 
 def _will_cross(book: Book, fact: BookDelta) -> bool:
     """Whether the delta crosses a book that is not crossed yet; exact, with a short way for nearly all deltas."""
     bids, asks = book.bids.ranks, book.asks.ranks
-    bid = bids[-1] if bids else _LOWEST
-    ask = -asks[-1] if asks else _HIGHEST
+    bid = bids[-1] if bids else LOWEST
+    ask = -asks[-1] if asks else HIGHEST
     if bid > ask:
         return False
-    highest = max(fact.bids)[0] if fact.bids else _LOWEST
-    lowest = min(fact.asks)[0] if fact.asks else _HIGHEST
+    highest = max(fact.bids)[0] if fact.bids else LOWEST
+    lowest = min(fact.asks)[0] if fact.asks else HIGHEST
     if highest <= ask and highest <= lowest and bid <= lowest:
         return False
     new_bid, new_ask = book.bids.best_after(fact.bids), book.asks.best_after(fact.asks)
@@ -361,10 +331,10 @@ def _numbers(fact: BookDelta | BookSnapshot) -> str:
 
 _Decider = Callable[[Book | None, Any, Context, Checksums], Decided]
 BOOK_DECIDERS: Final[dict[type, _Decider]] = {
-    Quote: _quoted,
+    Quote: decide_quote,
     BookDelta: _delta,
     BookSnapshot: _snapshot,
-    MarketTrade: _traded,
+    MarketTrade: decide_trade,
     BookOrder: _order,
     MarketPhase: _phase,
 }

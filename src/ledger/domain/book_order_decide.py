@@ -13,6 +13,7 @@ from ledger.domain.context import Context
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.events import BookOrderApplied
 from ledger.domain.facts import BookOrder
+from ledger.domain.price_band import is_bad
 from ledger.domain.resting import Resting
 
 
@@ -41,6 +42,8 @@ def decide_order(book: Book | None, fact: BookOrder, context: Context) -> Decide
             fact.continuity,
             fault,
             (fact.px,) if bad else (),
+            context.told_ns,
+            context.told_by,
         )
     ]
     what = f"update {fact.update}, {fact.action.name} {fact.qty} of order {fact.order_ref} at px {fact.px}"
@@ -78,10 +81,7 @@ def _fault(book: Book, fact: BookOrder, context: Context) -> BookFault:
 
 
 def _is_bad_price(fact: BookOrder, context: Context) -> bool:
-    instrument = context.instrument
-    if instrument is None or fact.action is not OrderAction.ADDED:
-        return False
-    return bool(fact.px % instrument.tick) or (fact.px < 1 and not instrument.allow_negative_px)
+    return fact.action is OrderAction.ADDED and is_bad(fact.px, context.instrument)
 
 
 def _will_cross(book: Book, fact: BookOrder) -> bool:

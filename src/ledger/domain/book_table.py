@@ -32,7 +32,8 @@ class Case(Enum):
     CROSSED_TOO_LONG = "still crossed after book.crossed_max_ms"
     CROSSED_AUCTION = "crossed outside continuous trading"
     LOCKED = "best bid and best ask are equal"
-    BAD_PRICE = "a price off the tick, or that cannot be negative"
+    BAD_PRICE = "a price off the tick, outside the instrument's band, or that cannot be negative"
+    BAD_PRINT = "a trade or quote at a price that the instrument cannot have"
     CHECKSUM = "the venue's checksum differs"
     TIME_BACK = "an event time before the last one"
     SNAPSHOT = "a snapshot that what is kept continues"
@@ -135,6 +136,11 @@ BOOK_TABLE: Final[dict[Case, BookRow]] = {
         BookCell(_KEEP, _EMPTY, _bad),
         BookCell(_APPLY, _LIVE, _bad, gives_mark=True),
         BookCell(_KEEP, _STALE, _bad),
+    ),
+    Case.BAD_PRINT: _row(
+        BookCell(_APPLY, _EMPTY, _bad),
+        BookCell(_APPLY, _LIVE, _bad, gives_mark=True),
+        BookCell(_APPLY, _STALE, _bad),
     ),
     Case.CHECKSUM: _of_live(_stale(_KEEP, Anomaly.BOOK_CHECKSUM)),
     Case.TIME_BACK: _of_live(_applied),

@@ -80,6 +80,7 @@ def _header(book: Book) -> tuple[object, ...]:
         tuple(book.buffer),
         sorted(book.bad_prices),
         book.trade,
+        book.sound_trade,
         book.quote,
         book.last_mark,
         book.crossed_since,

@@ -53,6 +53,9 @@ class DefineInstrument(Struct, frozen=True, array_like=True, gc=False, tag=1):
     """Reserved: fees in the base currency that lower the quantity; refused when true."""
     calendar: Text = "24/7"
     on_behalf_of: Text = ""
+    px_min: Px | None = None
+    """The sanity band, with px_max: market prices outside are recorded as BOOK_BAD_PRICE and make no mark."""
+    px_max: Px | None = None
 
 
 @final

@@ -45,6 +45,8 @@ class Instrument(Struct, frozen=True, array_like=True, gc=False):
     calendar: str
     version: int = 0
     """seq of its last event."""
+    px_min: Px | None = None
+    px_max: Px | None = None
 
 
 @final
@@ -80,6 +82,8 @@ class Context:
         "risk",
         "rules",
         "strategy",
+        "told_by",
+        "told_ns",
     )
 
     def __init__(
@@ -108,6 +112,10 @@ class Context:
         self.rules = rules or OrderRules()
         self.risk = risk
         """What risk and control look at; None where nothing limits or restricts any order."""
+        self.told_ns = received_at_ns
+        """What a market event says of its arrival: received_at_ns and actor, 0 and "" where the one before it in its frame
+        has said so."""
+        self.told_by = actor
         self.crossed_max_ns = crossed_max_ns
         """How long a book may stay crossed in continuous trading before it is STALE."""
 

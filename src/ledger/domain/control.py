@@ -34,7 +34,7 @@ def decide_instrument(
                 " define a new symbol"
             )
             return Rejection(Code.UNSUPPORTED, detail)
-        if _terms(command) == _terms(state):
+        if _terms(command) == _terms(state) and _band(command) == _band(state):
             return Repeated(0, state.version)
     return [
         InstrumentDefined(
@@ -43,6 +43,8 @@ def decide_instrument(
             context.actor,
             context.received_at_ns,
             command.on_behalf_of,
+            command.px_min,
+            command.px_max,
         )
     ]
 
@@ -66,6 +68,10 @@ def _terms(it: DefineInstrument | InstrumentDefined | Instrument) -> _Terms:
     )
 
 
+def _band(it: DefineInstrument | InstrumentDefined | Instrument) -> tuple[int | None, int | None]:
+    return it.px_min, it.px_max
+
+
 def _fault_of_instrument(command: DefineInstrument) -> str:
     fault = fault_of_name("symbol", command.symbol, 32) or fault_of_name("exchange", command.exchange, 20)
     fault = fault or fault_of_name("quote_ccy", command.quote_ccy, 20)
@@ -77,6 +83,9 @@ def _fault_of_instrument(command: DefineInstrument) -> str:
     for field, step in (("tick", command.tick), ("lot", command.lot), ("multiplier", command.multiplier)):
         if step <= 0:
             return f"{field} {step} of {command.symbol} is not positive"
+    lowest, highest = _band(command)
+    if lowest is not None and highest is not None and lowest > highest:
+        return f"px_min of {command.symbol} is above its px_max: no price could be believed"
     return ""
 
 
@@ -84,7 +93,7 @@ def evolve_instrument(
     state: Instrument | None, event: InstrumentDefined, seq: int, recorded_at_ns: int
 ) -> Instrument:
     """The instrument after `event`: its terms, all of them."""
-    return Instrument(*_terms(event), seq)
+    return Instrument(*_terms(event), seq, *_band(event))
 
 
 def decide_strategy(

@@ -86,6 +86,9 @@ class InstrumentDefined(Struct, frozen=True, array_like=True, gc=False, tag=3):
     actor: str = ""
     received_at_ns: Ns = 0
     on_behalf_of: str = ""
+    px_min: Px | None = None
+    """The lowest and the highest price that is believed of the market; None sets no bound."""
+    px_max: Px | None = None
 
 
 @final
@@ -300,6 +303,7 @@ class OrderReported(Struct, frozen=True, array_like=True, gc=False):
 class OrderAccepted(OrderReported, frozen=True, tag=43):
     venue_order_id: str = ""
     venue_cum: Qty | None = None
+    leaves: Qty | None = None
 
 
 @final
@@ -504,7 +508,12 @@ class PositionRestated(Struct, frozen=True, array_like=True, gc=False, tag=80):
 
 
 class Marketed(Struct, frozen=True, array_like=True, gc=False):
-    """The head of every event about a symbol at a venue."""
+    """The head of every event about a symbol at a venue.
+
+    Each also ends with `received_at_ns` and `actor`: when its message came, and through whom. They stand in the first
+    event of a frame, and where they change; 0 and "" say: as the event of this kind before it in its frame
+    (`arrivals.py` fills them in).
+    """
 
     symbol: str
     exchange: str
@@ -526,7 +535,9 @@ class BookSnapshotApplied(Marketed, frozen=True, tag=100):
     fault: BookFault = BookFault.NONE
     """Set: not applied, the book is STALE from here on."""
     bad_prices: tuple[Px, ...] = ()
-    """Prices that the instrument cannot have (off the tick): in the book, but never part of a mark."""
+    """Prices that the instrument cannot have (off the tick, outside its band): in the book, but never part of a mark."""
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
@@ -543,7 +554,9 @@ class BookDeltaApplied(Marketed, frozen=True, tag=101):
     fault: BookFault = BookFault.NONE
     """Set: not applied, the book is STALE from here on."""
     bad_prices: tuple[Px, ...] = ()
-    """Prices that the instrument cannot have (off the tick): in the book, but never part of a mark."""
+    """Prices that the instrument cannot have (off the tick, outside its band): in the book, but never part of a mark."""
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
@@ -552,6 +565,10 @@ class MarketTraded(Marketed, frozen=True, tag=102):
     qty: Qty
     side: Side
     trade_id: str = ""
+    bad_price: bool = False
+    """Outside the instrument's band: never a mark."""
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
@@ -561,11 +578,15 @@ class MarketQuoted(Marketed, frozen=True, tag=103):
     ask_px: Px
     ask_qty: Qty
     update: int = 0
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
 class PhaseChanged(Marketed, frozen=True, tag=104):
     phase: TradingPhase
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 @final
@@ -583,6 +604,8 @@ class BookOrderApplied(Marketed, frozen=True, tag=105):
     """Set: not applied, the book is STALE from here on."""
     bad_prices: tuple[Px, ...] = ()
     """Its price, if the instrument cannot have it."""
+    received_at_ns: Ns = 0
+    actor: str = ""
 
 
 ControlEvent = (

@@ -52,6 +52,8 @@ class ReportAccepted(OrderFact, frozen=True, tag=30):
     account: Text = ""
     strategy_id: Text = ""
     """Who claims the order; `_EXTERNAL` gets it otherwise."""
+    leaves: Qty | None = None
+    """What the venue says can still trade (FIX 151)."""
 
 
 @final
@@ -246,6 +248,12 @@ class ReportStatus(OrderFact, frozen=True, tag=48):
     px: Px | None = None
     venue_order_id: Text = ""
     event_time_ns: Ns = 0
+    side: Side | None = None
+    """This and what follows: where the order is unknown to us and open there, so that it can be adopted."""
+    order_type: OrderType | None = None
+    time_in_force: TimeInForce | None = None
+    account: Text = ""
+    strategy_id: Text = ""
 
 
 @final

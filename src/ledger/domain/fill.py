@@ -97,9 +97,19 @@ def fill_keys(fact: Execution, account: str, exchange: str = "") -> tuple[FillKe
     return ((*place, own_date, fact.execution_id), (*place, fact.ref_trade_date, fact.ref_execution_id))
 
 
-def fault_of_dates(fact: ReportFill | ReportTradeCancel | ReportTradeCorrect) -> str:
-    """Which date of an execution is none, as a sentence: its key would name a day that nobody can name again."""
+EXECUTION_ID_MAX: Final = 64
+
+
+def fault_of_key(fact: ReportFill | ReportTradeCancel | ReportTradeCorrect) -> str:
+    """Which id or date of an execution is none, as a sentence: its key would name what nobody can name again, and two
+    executions without an id would be taken for one."""
+    ids = [("execution_id", fact.execution_id)]
     dates = [("trade_date", fact.trade_date)]
+    if type(fact) is not ReportFill:
+        ids.append(("ref_execution_id", fact.ref_execution_id))
+    for field, value in ids:
+        if not 0 < len(value) <= EXECUTION_ID_MAX:
+            return f"{field} {value!r} is not 1 to {EXECUTION_ID_MAX} characters long"
     if type(fact) is not ReportFill:
         dates = [("ref_trade_date", fact.ref_trade_date), *(dates if fact.trade_date else ())]
     for field, value in dates:

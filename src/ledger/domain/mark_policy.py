@@ -1,7 +1,7 @@
 """Which price says what a symbol is worth now: the book's mid, else its last trade, else the settlement price, else none.
 
 The mid counts while the book is LIVE in continuous trading, two-sided, not crossed, and no wider than the cap; the
-trade while it is younger than the cap. A pure function of the folds and of the caps, which are journaled (the spread's
+trade while it is younger than the cap; one at a price outside the instrument's band never counts. A pure function of the folds and of the caps, which are journaled (the spread's
 in EngineStarted, the age's in RiskLimitSet), so the same everywhere it is asked. Nothing of it is journaled but the
 price that a decision used.
 """
@@ -74,7 +74,7 @@ def reference_of(
             twice = mid_of(book, caps.spread_max_bp)
             if twice is not None:
                 return Reference(twice, book.version)
-        trade = book.trade
+        trade = book.sound_trade
         if trade is not None and trade.event_time_ns >= oldest_ns:
             return Reference(2 * trade.px, book.version, "last trade")
     if settlement is not None:
@@ -88,7 +88,7 @@ def valuation_of(book: Book | None, settlement: Settlement | None, caps: Caps) -
         twice = mid_of(book, caps.spread_max_bp)
         if twice is not None:
             return Valuation(twice, BOOK)
-        trade = book.trade
+        trade = book.sound_trade
         if trade is not None and trade.event_time_ns >= book.ts_event - caps.age_max_ns:
             return Valuation(2 * trade.px, TRADE)
     return None if settlement is None else Valuation(2 * settlement.px, SETTLEMENT)

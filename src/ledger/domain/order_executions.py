@@ -16,11 +16,12 @@ from ledger.domain.calendars import is_date
 from ledger.domain.context import Context
 from ledger.domain.enums import FillStanding, Side, TimeInForce
 from ledger.domain.fill import (
+    EXECUTION_ID_MAX,
     Fills,
     FillState,
     content_of,
     content_text,
-    fault_of_dates,
+    fault_of_key,
     is_orphan,
     is_repeat,
 )
@@ -42,8 +43,8 @@ def decide_fill(
     state: OrderState | None, fact: f.ReportFill, context: Context, fills: Fills
 ) -> list[e.Event] | Unfit:
     """One OrderFilled for each execution id, and what waited for it."""
-    if not is_date(fact.trade_date):
-        return Unfit(fault_of_dates(fact))
+    if not is_date(fact.trade_date) or not 0 < len(fact.execution_id) <= EXECUTION_ID_MAX:
+        return Unfit(fault_of_key(fact))
     own = fills.own
     orphan = None
     if own is not None:
@@ -221,7 +222,7 @@ def decide_correction(
     state: OrderState | None, fact: Correction, context: Context, fills: Fills
 ) -> list[e.Event] | Unfit:
     """One FillBusted or FillCorrected for each report; where its fill has not come, remembered until it does."""
-    fault = fault_of_dates(fact)
+    fault = fault_of_key(fact)
     if fault:
         return Unfit(fault)
     if type(fact) is f.ReportTradeCorrect and fact.qty < 0:

@@ -30,10 +30,18 @@ ASKED_ABOUT: Final[frozenset[str]] = frozenset(
 """Anomalies after which our state of the order may lack what the venue knows."""
 
 
-def ask(state: OrderState, events: list[Event], context: Context, venue_cum: int | None = None) -> None:
+def ask(
+    state: OrderState,
+    events: list[Event],
+    context: Context,
+    venue_cum: int | None = None,
+    *,
+    behind: int = 0,
+) -> None:
     """Add an OrderStatusRequested if one of the anomalies asks for it and none is outstanding.
 
-    `venue_cum` is what the report says is filled in all, None where it does not say.
+    `venue_cum` is what the report says is filled in all, None where it does not say; `behind` so many other events of the
+    turn stand these.
     """
     if state.needs_recon:
         return
@@ -50,7 +58,7 @@ def ask(state: OrderState, events: list[Event], context: Context, venue_cum: int
                     state.client_order_id,
                     state.venue_order_id,
                     event.kind,
-                    context.next_seq + index,
+                    context.next_seq + behind + index,
                     venue_cum,
                 )
             )

@@ -23,6 +23,7 @@ from ledger.domain.enums import (
     TimeInForce,
 )
 from ledger.domain.identifiers import EXTERNAL, fault_of_client_order_id
+from ledger.domain.order_birth import adopted
 from ledger.domain.order_inquiry import ask
 from ledger.domain.order_state import OrderState, Request, expiry_after, phase, request_of, requests_of_kind
 from ledger.domain.order_status import compare_status
@@ -135,22 +136,27 @@ def cum_mismatch(state: OrderState, detail: str, context: Context, beside: int |
 def _of_unknown_order(fact: f.OrderReport, cell: Cell, context: Context) -> list[e.Event]:
     assert cell.record is not None
     events: list[e.Event] = []
-    if type(fact) is f.ReportAccepted and _says_enough(fact):
+    if isinstance(fact, (f.ReportAccepted, f.ReportStatus)) and _says_enough(fact):
         events.append(_adopted(fact, context))
     name = fact.client_order_id or getattr(fact, "venue_order_id", "") or getattr(fact, "request_id", "")
     detail = f"{type(fact).__name__} from {fact.source} for an order that is unknown here: {name!r}"
     beside = 0 if events else None
     events.append(anomaly(context, cell.record, detail, symbol=fact.symbol, beside=beside))
+    if events and type(fact) is f.ReportStatus and type(events[0]) is e.OrderAdopted:
+        state = adopted(events[0], context.next_seq, context.now_ns, context.partition)
+        events += compare_status(state, fact, context, behind=len(events))
     return events
 
 
-def _says_enough(fact: f.ReportAccepted) -> bool:
+def _says_enough(fact: f.ReportAccepted | f.ReportStatus) -> bool:
+    if type(fact) is f.ReportStatus and not fact.is_open:
+        return False  # nothing can happen to it any more
     if fact.side is None or fact.qty is None or fact.qty <= 0 or not fact.account:
         return False
     return not fault_of_client_order_id("client_order_id", fact.client_order_id)
 
 
-def _adopted(fact: f.ReportAccepted, context: Context) -> e.OrderAdopted:
+def _adopted(fact: f.ReportAccepted | f.ReportStatus, context: Context) -> e.OrderAdopted:
     assert fact.side is not None
     assert fact.qty is not None
     limit = OrderType.MARKET if fact.px is None else OrderType.LIMIT
@@ -182,7 +188,7 @@ def _accepted(state: OrderState, fact: f.ReportAccepted, context: Context, kinds
         kinds.append(Anomaly.VENUE_ID_CHANGED)
     elif (not said or said == known) and CELLS[f.ReportAccepted][phase(state)].does is _SAME:
         return None
-    return e.OrderAccepted(*head_of(state, fact, context), said, fact.venue_cum)
+    return e.OrderAccepted(*head_of(state, fact, context), said, fact.venue_cum, fact.leaves)
 
 
 def _rejected(state: OrderState, fact: f.ReportRejected, context: Context, kinds: Kinds) -> e.Event:

@@ -15,9 +15,11 @@ from ledger.domain.order_state import OrderState, leaves, phase
 from ledger.domain.outcome import anomaly
 
 
-def compare_status(state: OrderState, fact: ReportStatus, context: Context) -> list[Event]:
+def compare_status(
+    state: OrderState, fact: ReportStatus, context: Context, *, behind: int = 0
+) -> list[Event]:
     """ORDER_STATE_MISMATCH with what is missing, CUM_MISMATCH for missing fills, and the request for them; [] where
-    both agree."""
+    both agree. `behind` so many other events of the turn."""
     terms = state.terms
     name, order_id, symbol = terms.client_order_id, terms.order_id, terms.symbol
     missing = missing_reports(state, fact)
@@ -31,7 +33,7 @@ def compare_status(state: OrderState, fact: ReportStatus, context: Context) -> l
     if fact.cum > state.cum:
         what = f"the venue counts {fact.cum} filled of order {name}, we {state.cum}"
         events.append(anomaly(context, Anomaly.CUM_MISMATCH, what, order_id=order_id, symbol=symbol))
-    ask(state, events, context, fact.cum)
+    ask(state, events, context, fact.cum, behind=behind)
     return events
 
 

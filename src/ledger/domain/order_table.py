@@ -251,7 +251,10 @@ LEGAL: Final[dict[type, Row]] = {
     f.ReportSuspended: _flag,
     f.ReportResumed: _flag,
     f.ReportTriggered: _flag,
-    f.ReportStatus: _row(_unknown, *(_compared,) * 6),
+    f.ReportStatus: _row(
+        _aside(Anomaly.UNKNOWN_ORDER, "adopted where it is open and the report says enough"),
+        *(_compared,) * 6,
+    ),
 }
 """Input -> phase that it meets -> cell. For executions: the row of a new fill, and of a known fill that counts."""
 

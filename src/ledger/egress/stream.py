@@ -18,6 +18,7 @@ import trio
 from msgspec import Struct
 
 from ledger.codec import decode_events
+from ledger.domain.arrivals import Arrivals, filled
 from ledger.domain.codes import Code
 from ledger.domain.context import Instrument
 from ledger.egress.consumers import Consumers
@@ -249,14 +250,16 @@ class Stream:
     ) -> tuple[list[dict[str, Any]], int]:
         rows: list[dict[str, Any]] = []
         instruments = self._instruments()
-        scanned = 0
+        scanned, is_market = 0, selection.journal == "market"
         for first_seq, recorded_at_ns, events in frames:
-            at = first_seq
+            at, arrivals = first_seq, Arrivals()
             for event in events:
+                arrival = arrivals.of(event) if is_market else None
                 if at >= seq:
                     scanned += 1
                     if selection.wants(event):
-                        rows.append(self._row(selection.journal, at, recorded_at_ns, event, instruments))
+                        row = self._row(selection.journal, at, recorded_at_ns, event, instruments)
+                        rows.append(filled(row, arrival))
                     if len(rows) >= limit or scanned >= SCANNED_MAX:
                         return rows, at + 1
                 at += 1

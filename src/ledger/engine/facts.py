@@ -19,10 +19,13 @@ from ledger.domain.checksums import CHECKSUMS
 from ledger.domain.codes import Code
 from ledger.domain.context import Instrument
 from ledger.domain.events import (
+    EVENTS,
     AnomalyRecorded,
     FactResumed,
     FactSuspended,
-    InstrumentDefined,
+    FillBusted,
+    FillCorrected,
+    Marketed,
     OrderFilled,
     SourceGapOpened,
 )
@@ -48,7 +51,7 @@ from ledger.engine.restating import with_positions
 from ledger.engine.resumption import BEHIND, SET_ASIDE, Resumption, not_defined
 from ledger.engine.sequencer import Sequencer
 from ledger.engine.unnamed import LOOKED_FOR, Unnamed, symbol_of_order
-from ledger.fold import OrderKey, instrument_terms
+from ledger.fold import OrderKey, redefined
 from ledger.wire import FactCommitted, Misfit, Refused, TextMessage
 
 if TYPE_CHECKING:
@@ -56,11 +59,13 @@ if TYPE_CHECKING:
 
 _CORRECTIONS: Final = (ReportTradeCancel, ReportTradeCorrect)
 _EXECUTIONS: Final = (ReportFill, *_CORRECTIONS)
+_EXECUTED: Final = (OrderFilled, FillBusted, FillCorrected)
 _RAW_MAX: Final = 65536
 """A fact longer than this is refused as MALFORMED instead of being kept."""
 FACT_BYTES_MAX: Final = 2 << 20
 """A larger book would not surely fit into what is left of an open frame."""
 LEVELS_MAX: Final = FACT_BYTES_MAX // LEVEL_BYTES
+_MARKETED: Final = frozenset(kind for kind in EVENTS if issubclass(kind, Marketed))
 _WITH_LEVELS: Final = (BookDelta, BookSnapshot)
 
 
@@ -76,6 +81,8 @@ class FactTurns:
         self.unnamed = Unnamed(partition)
         self.market_needs = 0
         """Trading seq of the newest definition that the market journal copied: durable before the copy is."""
+        self._told_by = ""
+        """Whom the open market frame has named last."""
         self._copied: dict[str, int] = {}
         """Version of each instrument that the market journal has."""
 
@@ -95,7 +102,7 @@ class FactTurns:
         context.next_seq = journal.next_seq
         numbered = self.reports.judge(fact)
         if numbered is None:
-            if type(fact) is not ReportFill:
+            if type(fact) not in _EXECUTIONS:
                 return partition.fact_committed(fact, journal, repeated=True)
             events = self._decide_again_numbered(fact)
         else:
@@ -120,12 +127,13 @@ class FactTurns:
             is_known,
         )
 
-    def _decide_again_numbered(self, fact: ReportFill) -> list[Any]:
-        """A fill whose number was taken: nothing if it is known; never lost if it is another one."""
+    def _decide_again_numbered(self, fact: Any) -> list[Any]:
+        """An execution whose number was taken: nothing if it is known; never lost if it is another one."""
         events = self.decide_report(fact)
-        if not any(type(event) is OrderFilled for event in events):
-            return []  # the same fill again, or one that was judged before
-        what = f"{fact.source} {fact.source_epoch}:{fact.source_seq} came again with another fill, {fact.execution_id}"
+        if not any(type(event) in _EXECUTED for event in events):
+            return []  # the same again, or one that was judged before
+        number = f"{fact.source} {fact.source_epoch}:{fact.source_seq}"
+        what = f"{number} came again with another execution, {fact.execution_id}"
         seq = self._partition.context.next_seq
         return [*events, recorded(Anomaly.SOURCE_SEQ_CONFLICT, fact.symbol, seq, what)]
 
@@ -251,6 +259,8 @@ class FactTurns:
             return partition.fact_committed(fact, journal, repeated=True)
         symbol = fact.symbol
         instrument = partition.trading.instruments.get(symbol)
+        if context.told_by or not journal.events:
+            self._tell_arrival(journal)
         if instrument is None or symbol in self.resumption.symbols:
             context.next_seq = journal.next_seq
             reason = not_defined(symbol) if instrument is None else BEHIND
@@ -264,9 +274,25 @@ class FactTurns:
         partition.commit_market(events)
         if type(events[0]) is FactSuspended:
             self.queue_behind(journal, events)
+        elif context.told_ns:
+            self._arrival_told(events[0])
         return FactCommitted(
             fact.source, fact.source_epoch, fact.source_seq, "market", context.partition, journal.next_seq - 1
         )
+
+    def _tell_arrival(self, journal: OpenJournal) -> None:
+        """Have the next market event say what no event before it in its frame has said of its arrival."""
+        context = self._partition.context
+        if not journal.events:
+            context.told_ns, context.told_by, self._told_by = context.received_at_ns, context.actor, ""
+        elif context.told_by == self._told_by:
+            context.told_by = ""
+
+    def _arrival_told(self, event: Any) -> None:
+        if type(event) in _MARKETED:
+            context = self._partition.context
+            self._told_by = context.told_by or self._told_by
+            context.told_ns, context.told_by = 0, ""
 
     def _decide_market(self, fact: Any, instrument: Instrument, before: int = 0) -> list[Any]:
         """What a market fact becomes behind `before` other events; its instrument is in the market journal before it."""
@@ -287,8 +313,8 @@ class FactTurns:
         """Have the instrument, as it is now, in the market journal before what is measured in its units."""
         partition = self._partition
         known = partition.market.instruments.get(instrument.symbol)
-        if known is None or instrument_terms(known) != instrument_terms(instrument):
-            partition.commit_market([InstrumentDefined(*instrument_terms(instrument))])
+        if known is None or redefined(known) != redefined(instrument):
+            partition.commit_market([redefined(instrument)])
             # Its own input, as far as atomicity goes: it stands whatever becomes of the fact that needed it.
             partition.market.entities.install()
             self.market_needs = max(self.market_needs, instrument.version)

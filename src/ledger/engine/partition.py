@@ -170,6 +170,7 @@ class Partition:
         context = self.context
         context.actor = arrival.actor
         context.received_at_ns = arrival.received_at_ns
+        context.told_ns, context.told_by = arrival.received_at_ns, arrival.actor
         self.batch_read_only = bool(self.read_only)
 
     def _malformed(self, message: Malformed) -> Any:

@@ -99,6 +99,7 @@ class Resumption:
             return
         context = partition.context
         context.actor, context.received_at_ns = event.actor, event.received_at_ns
+        context.told_by, context.told_ns = event.actor, event.received_at_ns
         try:
             partition.facts.decide_again(fact, seq)
         except Exception as error:

@@ -24,6 +24,7 @@ from ledger.domain.events import (
     OrderFilled,
     PositionRestated,
 )
+from ledger.domain.flags import flags_of, judged_in
 from ledger.domain.operator_events import (
     EntityReleased,
     PositionAdjusted,
@@ -52,6 +53,8 @@ class Reason(Struct, frozen=True):
     """The record as its JSON form, defaults left out."""
     changed: dict[str, tuple[Any, Any]]
     """Columns of the row of `show`, as (before, after)."""
+    flags: list[str]
+    """ANOMALY, SYNTHETIC, RECONCILIATION, those that hold (`domain/flags.py`)."""
 
 
 def why_order(data: Path, partition: int, name: str, symbol: str = "") -> Iterator[Reason]:
@@ -86,10 +89,15 @@ def why_position(data: Path, partition: int, strategy_id: str, symbol: str) -> I
 
 def _events(data: Path, partition: int) -> Iterator[tuple[int, int, Any]]:
     """(seq, recorded_at_ns, event) of the trading journal."""
+    for first_seq, now, events in _frames(data, partition):
+        for seq, event in enumerate(events, first_seq):
+            yield seq, now, event
+
+
+def _frames(data: Path, partition: int) -> Iterator[tuple[int, int, list[Any]]]:
     with JournalReader(data, "trading", partition) as reader:
         for frame in reader.frames():
-            for index, event in enumerate(decode_events(frame.payload)):
-                yield frame.first_seq + index, frame.recorded_at_ns, event
+            yield frame.first_seq, frame.recorded_at_ns, [*decode_events(frame.payload)]
 
 
 def _folded(data: Path, partition: int) -> TradingFold:
@@ -137,16 +145,19 @@ def _told(
     fold = _begun(data, partition)
     numbered: set[int] = set()
     before = row(fold)
-    for seq, now, event in _events(data, partition):
-        fold.apply(seq, now, event)
-        fold.entities.install()
-        if not (concerns(event) or (type(event) is AnomalyRecorded and event.ref_seq in numbered)):
-            continue
-        numbered.add(seq)
-        after = row(fold)
-        place = show_place("trading", partition, seq)
-        yield Reason(place, now, shown_event(event, fold.instruments.states), _difference(before, after))
-        before = after
+    for first_seq, now, events in _frames(data, partition):
+        judged = judged_in(events)
+        for seq, event in enumerate(events, first_seq):
+            fold.apply(seq, now, event)
+            fold.entities.install()
+            if not (concerns(event) or (type(event) is AnomalyRecorded and event.ref_seq in numbered)):
+                continue
+            numbered.add(seq)
+            after = row(fold)
+            place = show_place("trading", partition, seq)
+            shown = shown_event(event, fold.instruments.states)
+            yield Reason(place, now, shown, _difference(before, after), flags_of(seq, event, judged))
+            before = after
 
 
 def _difference(before: Row | None, after: Row | None) -> dict[str, tuple[Any, Any]]:

@@ -24,7 +24,7 @@ from ledger.fold.facts import Apply
 from ledger.fold.fingerprint import fingerprint
 from ledger.fold.frames import apply_frame, check_stopped
 from ledger.fold.history import fills_of_position, known_fills, known_orders
-from ledger.fold.instruments import instrument_of, instrument_terms
+from ledger.fold.instruments import instrument_of, redefined
 from ledger.fold.mark_caps import mark_caps
 from ledger.fold.market import BookKey, MarketFold
 from ledger.fold.operations import CLOCK, warning_key
@@ -74,7 +74,6 @@ __all__ = [
     "fills_of_position",
     "fingerprint",
     "instrument_of",
-    "instrument_terms",
     "instruments",
     "is_closed",
     "item_bytes",
@@ -92,6 +91,7 @@ __all__ = [
     "outcome_range",
     "position_kind",
     "positions_and_sessions",
+    "redefined",
     "restart",
     "twin_key",
     "version_of",

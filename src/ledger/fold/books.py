@@ -41,6 +41,7 @@ class StoredBook(Struct, frozen=True, array_like=True):
     ts_event: int
     version: int
     requested: int
+    sound_trade: MarketTraded | None = None
 
 
 def store_book(book: Book) -> StoredBook:
@@ -71,6 +72,7 @@ def store_book(book: Book) -> StoredBook:
         book.ts_event,
         book.version,
         book.requested,
+        book.sound_trade,
     )
 
 
@@ -88,6 +90,7 @@ def restore_book(stored: StoredBook) -> Book:
             book.resting.apply(OrderAction.ADDED, name, side, px, qty)
     book.bad_prices = set(stored.bad_prices)
     book.trade, book.quote, book.last_mark = stored.trade, stored.quote, stored.last_mark
+    book.sound_trade = stored.sound_trade
     book.crossed_since = stored.crossed_since
     for name, count in zip(_COUNTS, stored.counts, strict=True):
         setattr(book.statistics, name, count)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec.structs import astuple
-
 from ledger.domain.context import Instrument
 from ledger.domain.events import InstrumentDefined
 
@@ -25,9 +21,25 @@ def instrument_of(event: InstrumentDefined, seq: int) -> Instrument:
         event.spot_base_fee,
         event.calendar,
         seq,
+        event.px_min,
+        event.px_max,
     )
 
 
-def instrument_terms(instrument: Instrument) -> tuple[Any, ...]:
-    """The fields of the InstrumentDefined that made it, without whose command that was."""
-    return astuple(instrument)[:-1]
+def redefined(instrument: Instrument) -> InstrumentDefined:
+    """The InstrumentDefined that made it, without whose command that was."""
+    return InstrumentDefined(
+        instrument.symbol,
+        instrument.exchange,
+        instrument.price_scale,
+        instrument.qty_scale,
+        instrument.tick,
+        instrument.lot,
+        instrument.multiplier,
+        instrument.quote_ccy,
+        instrument.allow_negative_px,
+        instrument.spot_base_fee,
+        instrument.calendar,
+        px_min=instrument.px_min,
+        px_max=instrument.px_max,
+    )

@@ -12,6 +12,7 @@ from typing import Any, final
 from msgspec import Struct
 
 import actors
+from ledger.domain.book import take_trade
 from ledger.domain.events import InstrumentDefined, MarketQuoted, MarketTraded, OrderFilled, PositionRestated
 from ledger.domain.operator_events import (
     PositionAdjusted,
@@ -96,6 +97,6 @@ def levels_and_trades(fold: MarketFold) -> Part:
         if book is None:
             fold.booked(seq, now, event)
         else:
-            book.trade = event
+            take_trade(book, event)
 
     return Part({**found.steps, MarketQuoted: quoted, MarketTraded: traded})

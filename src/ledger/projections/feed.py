@@ -181,30 +181,32 @@ class Feed:
         if closed is not None:
             closed.close()
 
-    def batch(self, to_seq: int | None = None) -> Batch | None:
+    def batch(self, to_seq: int | None = None, events_max: int | None = None) -> Batch | None:
         """The next whole frames as rows; None: there is nothing new. The feed then stands at its end.
 
+        `events_max`: another size than the feed's own, for this one.
         A batch that was not taken is given again by the caller, or asked for anew after `seek`. Raises Corrupt.
         """
         if not self._begun:
             self._begin(self.at, None)
+        most = events_max or self._events_max
         try:
-            return self._batch(to_seq)
+            return self._batch(to_seq, most)
         except Outrun:
             self._begin(self.at, None, from_snapshot=False)
-            return self._batch(to_seq)
+            return self._batch(to_seq, most)
         finally:
             if self._closed is not None:
                 self._closed.release()
 
-    def _batch(self, to_seq: int | None) -> Batch | None:
+    def _batch(self, to_seq: int | None, events_max: int) -> Batch | None:
         rows: list[Row] = []
         events = size = 0
         last: Frame | None = None
         for frame in self._reader.frames(self.at.seq + 1, to_seq):
             self._apply(frame, rows)
             events, size, last = events + frame.count, size + len(frame.payload), frame
-            if events >= self._events_max or size >= BYTES_MAX:
+            if events >= events_max or size >= BYTES_MAX:
                 break
         if last is None:
             return None

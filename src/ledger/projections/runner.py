@@ -33,6 +33,8 @@ IDLE_S: Final = 0.02
 """How long to wait for the next frame: the engine settles its frames within 20 ms."""
 CONFIRM_S: Final = 1.0
 """How often an idle projector reads the sink's offset: a wiped cache is noticed and filled again."""
+FIRST_PART: Final = 4
+"""The first batch of a start is smaller by this, each that follows twice as large as the one before."""
 BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
 Say = Callable[[str], None]
@@ -79,6 +81,10 @@ class Runner:
         ]
         self._writer = ThreadPoolExecutor(1, "ledger-sink") if isinstance(projection, Preparing) else None
         self._writing: tuple[Feed, Batch, Future[None]] | None = None
+        self._events_max = events_max
+        # The first batches are small, so that the sink has soon something to write beside the folding.
+        begins_small = self._writer is not None and not isinstance(projection, Gathering)
+        self._size = max(1, events_max // FIRST_PART) if begins_small else events_max
         self._ends: dict[str, int] = {}
         """Where to end, by journal; nothing where there is no end."""
         self._unfilled: dict[str, int] | None = None
@@ -166,9 +172,10 @@ class Runner:
             return False
         if to_seq is None and not self._is_due(feed):
             return False
-        batch = feed.batch(to_seq)
+        batch = feed.batch(to_seq, self._size)
         if batch is None:
             return False
+        self._size = min(2 * self._size, self._events_max)
         self._begun[feed.journal] = time.monotonic()
         self.parking.save()
         if self._writer is None or not isinstance(self._projection, Preparing):

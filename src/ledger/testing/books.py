@@ -90,13 +90,13 @@ class Books:
         """The ledger acknowledged a fact: what it must have made of it."""
         taken, hole = self.numbers.judge(fact)
         gap = hole is not Hole.NONE
-        if taken and type(fact) is not ReportFill:
+        if taken and type(fact) not in (ReportFill, ReportTradeCancel, ReportTradeCorrect):
             return Told((), True)
         kinds, recorded = self._decided(fact)
         if (
             taken
-        ):  # only a fill that counts is new; a conflict under this number may have been recorded before
-            counts = recorded and "EXEC_ID_CONFLICT" not in kinds
+        ):  # only an execution that counts is new; a conflict under this number may have been recorded before
+            counts = recorded and not {"EXEC_ID_CONFLICT", "DOUBLE_BUST"} & {*kinds}
             told = Told((*kinds, "SOURCE_SEQ_CONFLICT"), False) if counts else Told((), True)
         else:
             came = self.numbers.journaled(fact, recorded=recorded, gap=gap)

@@ -7,8 +7,10 @@ for JSON in. So the JSON of a command, of an event and of a published message ca
 from __future__ import annotations
 
 import functools
+import types
 import typing
 import uuid
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Annotated, Any, Final, final
 
@@ -78,6 +80,24 @@ class _Field(Struct, frozen=True):
     enum: type[IntEnum] | None
     required: bool
     default: Any
+    plain: bool
+    """Whether its values are shown as they are."""
+
+
+_SCALED_BY: Final = {"px": 0, "qty": 1}
+"""The place of a unit's scale in Scales, where one scale decides."""
+_PLAIN_UNITS: Final = frozenset(("", "ns", "seq"))
+_PLAIN_TYPES: Final = frozenset((str, int, bool, type(None)))
+
+
+def _types_of(annotation: object) -> tuple[object, ...]:
+    """The types of a union's parts, or the only one, without what is annotated."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _types_of(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return tuple(found for part in typing.get_args(annotation) for found in _types_of(part))
+    return (annotation,)
 
 
 def _enum_of(annotation: object) -> type[IntEnum] | None:
@@ -98,7 +118,9 @@ def fields_of(kind: type[Struct]) -> tuple[_Field, ...]:
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
         default = None if field.required else field.default
-        described.append(_Field(field.name, unit_of(hint), _enum_of(hint), field.required, default))
+        unit, enum = unit_of(hint), _enum_of(hint)
+        plain = enum is None and unit in _PLAIN_UNITS and _PLAIN_TYPES.issuperset(_types_of(hint))
+        described.append(_Field(field.name, unit, enum, field.required, default, plain))
     return tuple(described)
 
 
@@ -135,13 +157,44 @@ def show(message: Struct, scales: Scales, *, drop_defaults: bool = True) -> dict
     """The JSON object of a message or event: `type` first, defaults left out unless asked for."""
     kind = type(message)
     out: dict[str, Any] = {"type": kind.__name__}
-    scales = _own_scales(message) or scales
-    for field in fields_of(kind):
-        value = getattr(message, field.name)
-        if drop_defaults and not field.required and value == field.default:
+    brings_scales, shown = _shown(kind)
+    if brings_scales:
+        scales = _own_scales(message) or scales
+    for name, required, default, how in shown:
+        value = getattr(message, name)
+        if drop_defaults and not required and value == default:
             continue
-        out[field.name] = _show_value(field, value, scales)
+        out[name] = value if how is None or value is None else how(value, scales)
     return out
+
+
+@functools.cache
+def _shown(
+    kind: type[Struct],
+) -> tuple[bool, list[tuple[str, bool, Any, Callable[[Any, Scales], Any] | None]]]:
+    """Whether the type defines an instrument, whose scales are its own; (name, required, default, how its values are
+    shown; None: as they are) of each field."""
+    fields = fields_of(kind)
+    brings_scales = any(field.name == "price_scale" for field in fields)
+    return brings_scales, [(field.name, field.required, field.default, _how(field)) for field in fields]
+
+
+def _how(field: _Field) -> Callable[[Any, Scales], Any] | None:
+    """Once a field in place of once a value: half the time of `show`, which is most of a publication's."""
+    if field.plain:
+        return None
+    if field.enum is not None:
+        names = {member: member.name for member in field.enum}  # without aliases
+        return lambda value, _scales: names[value]
+    scaled = _SCALED_BY.get(field.unit)
+    if scaled is None:
+        return functools.partial(_show_value, field)
+
+    def decimal(value: Any, scales: Scales) -> Any:
+        known = type(value) is int
+        return format_decimal(value, scales[scaled]) if known else _show_value(field, value, scales)
+
+    return decimal
 
 
 # ---- text in ---------------------------------------------------------------------------------------------------

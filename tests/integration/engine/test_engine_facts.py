@@ -108,6 +108,44 @@ async def test_a_known_number_with_another_fill_is_a_conflict_and_the_fill_count
         assert (await one.rows("positions"))[0]["qty"] == "70"
 
 
+async def test_a_known_number_with_another_bust_or_correction_counts_too(tmp_path: Path) -> None:
+    """DOMAIN 1.1: still decided by execution_id."""
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        await one.ask(
+            "reports", accepted(1, "c1"), fill(2, "c1", 40), fill(3, "c1", 20, execution_id="other")
+        )
+        head = ("gw", 1, 2, "AAPL", "XNAS", "c1")
+        bust = ReportTradeCancel(*head, "b1", "x2", "2025-11-20")
+        correct = ReportTradeCorrect(*head, "k1", "other", "2025-11-20", 25, 1_000_000)
+        for fact in (bust, correct):
+            assert not (await one.ask("reports", fact))[0].repeated
+            assert (await one.ask("reports", fact))[0].repeated
+        again = ReportTradeCancel(*head, "b2", "x2", "2025-11-20")
+        assert (await one.ask("reports", again))[0].repeated, (
+            "a second bust of it under that number is not told again"
+        )
+        assert await anomalies(one) == ["SOURCE_SEQ_CONFLICT"] * 2
+        assert (await one.rows("positions"))[0]["qty"] == "25"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65])
+async def test_an_execution_that_nobody_could_name_again_is_kept_whole(tmp_path: Path, name: str) -> None:
+    """DOMAIN 1.1: an execution_id has 1 to 64 characters; two without one are never taken for one."""
+    async with running(tmp_path) as one:
+        await one.define("AAPL")
+        await one.ask("commands", one.order("c1"))
+        await one.ask(
+            "reports", accepted(1, "c1"), *(fill(seq, "c1", 5, execution_id=name) for seq in (2, 3))
+        )
+        await one.ask("reports", fill(4, "c1", 7, execution_id="x" * 64))
+        head = ("gw", 1, 5, "AAPL", "XNAS", "c1")
+        await one.ask("reports", ReportTradeCancel(*head, "b1", name, "2025-11-20"))
+        assert await anomalies(one) == ["FACT_SUSPENDED"] * 3
+        assert (await one.rows("positions"))[0]["qty"] == "7"
+
+
 async def test_a_gap_of_a_source_opens_is_seen_and_closes_number_by_number(tmp_path: Path) -> None:
     async with running(tmp_path) as one:
         await one.define("AAPL")

@@ -63,6 +63,28 @@ async def test_why_order_tells_the_timers_that_concluded_something(tmp_path, moc
     told = list(why_order(tmp_path, 0, "c1", "AAPL"))
     assert types(told) == ["OrderSubmitted", "TimerFired", "OrderUnconfirmed"]
     assert told[2].changed["unconfirmed"] == (False, True)
+    assert [each.flags for each in told] == [[], ["SYNTHETIC"], ["SYNTHETIC"]]
+
+
+async def test_why_order_flags_what_is_wrong_made_by_us_or_found_by_comparing(tmp_path, mock_clock) -> None:
+    """DOMAIN 1.2: an anomaly attached, synthetic, reconciliation."""
+    async with desk(tmp_path) as it:
+        await it.define()
+        await it.order("c1")
+        await it.say(f.ReportAccepted, "c1", "v1")
+        await it.fill("c1", "x1", 5, 100_000, venue_cum=9)
+        await it.fill("c1", "x2", 4, 100_000, venue_cum=9)
+        await it.say(f.ReportStatus, "c1", True, 9)
+    told = [(each.event["type"], each.flags) for each in why_order(tmp_path, 0, "c1", "AAPL")]
+    assert told == [
+        ("OrderSubmitted", []),
+        ("OrderAccepted", []),
+        ("OrderFilled", ["ANOMALY"]),
+        ("AnomalyRecorded", ["RECONCILIATION"]),
+        ("OrderStatusRequested", ["SYNTHETIC", "RECONCILIATION"]),
+        ("OrderFilled", []),
+        ("OrderStatusAnswered", ["RECONCILIATION"]),
+    ]
 
 
 async def test_why_position_tells_what_makes_its_numbers(tmp_path, mock_clock) -> None:

@@ -9,15 +9,17 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from psycopg import sql
 from test_postgres_contract import PostgresStore
 
 from ledger.domain.operator_events import DailyCut, TradingDayRolled
 from ledger.errors import Rejected
-from ledger.projections import Misplaced, Parking, Runner, SinkDown
+from ledger.projections import Feed, Misplaced, Parking, Runner, SinkDown
 from ledger.projections.audit import audit, repair
 from ledger.projections.postgres import PostgresSink, Target
 from ledger.projections.postgres.migrations import INDEXES, MIGRATIONS, migrate
 from ledger.projections.postgres.months import ahead, drop_months, make_months
+from ledger.projections.postgres.tables import FILLS, ORDER_KEYS, ORDERS
 from ledger.projections.status import parked_path
 from ledger.testing.made_journal import MadeJournal
 from ledger.testing.running import Followed
@@ -173,6 +175,26 @@ def test_indexes_are_made_once_a_copy_is_filled_and_again_where_one_is_missing(
         catch_up(made, store.sink())
         assert indexes() == set(INDEXES)
         assert differences(made, store) == []
+
+
+def test_a_batch_is_merged_by_its_keys_however_large_a_table_is(tmp_path: Path, store: PostgresStore) -> None:
+    with journal(tmp_path, orders=400) as made:
+        catch_up(made, store.sink(), events_max=1_000_000)
+        sink = store.sink()
+        feed = Feed(made.path, "trading", 0, sink.builders("trading"), Parking(), events_max=100)
+        batch = feed.batch()
+        feed.close()
+    assert batch is not None
+    assert sink.offset("trading") is not None
+    assert sink._connection is not None
+    with sink._connection.transaction():
+        sink._merging.merge(sink._connection, batch.rows)
+        for table in (ORDERS, FILLS, ORDER_KEYS):
+            explain = sql.SQL("explain ") + sink._merging._merge_of(table, False)
+            plan = [line for (line,) in sink._connection.execute(explain).fetchall()]
+            assert any("Index" in line and f" on {table.name}" in line for line in plan), plan
+            assert not any(f"Seq Scan on {table.name}" in line for line in plan), plan
+    sink.close()
 
 
 def test_a_rebuild_goes_on_after_an_interruption_and_a_switch_can_be_undone(

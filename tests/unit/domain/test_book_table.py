@@ -12,7 +12,7 @@ from ledger.domain.book_outcome import asked_after_loss
 from ledger.domain.book_table import BOOK_TABLE, FAULTS, SNAPSHOT_FAULTS, Case
 from ledger.domain.enums import BookFault, BookSource, BookStatus, OrderAction, Side, TradingPhase
 from ledger.domain.facts import BookOrder
-from ledger.testing.made_market import BTC, HEAD, Feed, delta, phase, snapshot
+from ledger.testing.made_market import BTC, HEAD, Feed, delta, phase, snapshot, trade
 
 BIDS, ASKS = [(10000, 5), (9998, 7)], [(10004, 5), (10006, 7)]
 TICK_2 = type(BTC)("BTCUSDT", "BINANCE", 2, 8, 2, 1, 100_000_000, "USDT", False, False, "24/7")
@@ -33,6 +33,7 @@ CROSSED_TOO_LONG       |EMPTY, kept|STALE, kept !BOOK_CROSSED ?|STALE, kept
 CROSSED_AUCTION        |EMPTY, kept|LIVE (no mark)|STALE, kept
 LOCKED                 |EMPTY, kept|LIVE|STALE, kept
 BAD_PRICE              |EMPTY, kept !BOOK_BAD_PRICE|LIVE !BOOK_BAD_PRICE|STALE, kept !BOOK_BAD_PRICE
+BAD_PRINT              |EMPTY !BOOK_BAD_PRICE|LIVE !BOOK_BAD_PRICE|STALE !BOOK_BAD_PRICE
 CHECKSUM               |EMPTY, kept|STALE, kept !BOOK_CHECKSUM ?|STALE, kept
 TIME_BACK              |EMPTY, kept|LIVE|STALE, kept
 SNAPSHOT               |LIVE|LIVE|LIVE
@@ -103,6 +104,7 @@ PLAYS: dict[Case, Make] = {
     Case.CROSSED_AUCTION: in_auction,
     Case.LOCKED: lambda feed: [delta(101, 101, [(10004, 1)])],
     Case.BAD_PRICE: lambda feed: [delta(101, 101, [(10001, 1)])],
+    Case.BAD_PRINT: lambda feed: [trade(0)],
     Case.CHECKSUM: lambda feed: [delta(101, 101, checksum=1)],
     Case.TIME_BACK: lambda feed: [delta(101, 101, [(10001, 1)], event_time_ns=-1)],
     Case.SNAPSHOT: lambda feed: [snapshot(200, BIDS, ASKS)],
@@ -155,7 +157,7 @@ def played(case: Case, feed: Feed) -> str:
     if len(book.buffer) > kept and book.buffer[max(book.buffer)] is not None:
         did = ", kept"
     elif (
-        case is not Case.TRADING_BEGINS_CROSSED
+        case not in (Case.TRADING_BEGINS_CROSSED, Case.BAD_PRINT)  # of no level
         and book.statistics.deltas + book.statistics.snapshots == deltas
     ):
         did = ", set aside"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.domain.codes import Code
 from ledger.domain.commands import DefineInstrument, DefineStrategy
 from ledger.domain.context import Context, Instrument, Rejection, Strategy
 from ledger.domain.control import decide_instrument, decide_strategy, evolve_instrument, evolve_strategy
 from ledger.domain.outcome import Repeated
+from ledger.fold.instruments import instrument_of, redefined
 from ledger.testing.order_desk import NOW, command_id
 
 CONTEXT = Context(now_ns=NOW, received_at_ns=NOW - 1, actor="ann")
@@ -64,6 +66,24 @@ def test_an_instrument_that_could_not_be_traded_or_named_is_malformed(field: str
     assert isinstance(answer, Rejection)
     assert answer.code is Code.MALFORMED
     assert field in answer.detail
+
+
+def test_a_band_is_part_of_an_instrument_s_terms_and_must_hold_a_price() -> None:
+    banded = instrument(px_min=-5, px_max=5)
+    [event] = decide_instrument(known(), banded, CONTEXT)  # type: ignore[misc]
+    assert (event.px_min, event.px_max) == (-5, 5)
+    state = evolve_instrument(known(), event, 9, 0)
+    assert (state.px_min, state.px_max, state.version) == (-5, 5, 9)
+    assert decide_instrument(state, banded, CONTEXT) == Repeated(0, 9)
+    assert instrument_of(event, 9) == state
+    assert redefined(state) == replace(event, command_id=b"", actor="", received_at_ns=0, on_behalf_of=""), (
+        "as the market journal copies it"
+    )
+    assert isinstance(decide_instrument(state, instrument(px_min=-5, px_max=6), CONTEXT), list)
+    assert isinstance(decide_instrument(None, instrument(px_min=5, px_max=5), CONTEXT), list)
+    answer = decide_instrument(None, instrument(px_min=6, px_max=5), CONTEXT)
+    assert isinstance(answer, Rejection)
+    assert (answer.code, "px_min" in answer.detail) == (Code.MALFORMED, True)
 
 
 def test_a_fee_in_the_base_currency_is_not_supported() -> None:

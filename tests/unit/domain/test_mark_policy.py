@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.domain.enums import TradingPhase
 from ledger.domain.events import EngineStarted
@@ -60,6 +61,17 @@ def test_a_spread_of_just_the_cap_still_gives_a_mid(cap: int, mid: int | None) -
     assert mid_of(feed.live, cap) == mid
     feed.take(delta(101, 101, [(9999, 5), (10000, 0)]))
     assert mid_of(feed.live, 100) is None
+
+
+def test_a_trade_outside_the_band_leaves_the_mark_to_the_one_before() -> None:
+    banded = replace(Feed().instrument, px_max=9600)
+    feed = Feed(trade(9500, event_time_ns=1400), trade(9601, event_time_ns=1450), instrument=banded)
+    reference = reference_of(feed.book, SETTLED, CAPS, 1500)
+    assert reference is not None
+    assert reference.twice_px == 19000
+    assert price_of(feed, SETTLED) == (19000, "TRADE")
+    alone = Feed(trade(9601, event_time_ns=1450), instrument=banded)
+    assert price_of(alone, SETTLED) == (14000, "SETTLEMENT")
 
 
 def test_the_spread_is_measured_between_the_prices_that_make_the_mid() -> None:

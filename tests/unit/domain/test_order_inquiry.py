@@ -9,7 +9,7 @@ import pytest
 from ledger.domain import events as e
 from ledger.domain import facts as f
 from ledger.domain.context import Context
-from ledger.domain.enums import CancelRejectReason, TimeInForce, TimerKind
+from ledger.domain.enums import CancelRejectReason, Side, TimeInForce, TimerKind
 from ledger.domain.order_inquiry import ASKED_ABOUT
 from ledger.domain.request_events import OrderStatusRequested
 from ledger.domain.timers import decide_order
@@ -118,3 +118,42 @@ def test_what_only_tells_of_the_past_asks_nothing() -> None:
     }
     assert asked(desk) == []
     assert not {"LATE_FILL", "VENUE_ID_CHANGED", "UNKNOWN_ORDER"} & ASKED_ABOUT
+
+
+def test_an_open_order_that_only_the_venue_knows_is_adopted_from_its_status_and_its_fills_are_asked_for() -> (
+    None
+):
+    """DOMAIN 1.6, note 7, and the row of ReportStatus: adopt, or UNKNOWN_ORDER."""
+    desk = Desk()
+    terms = {"qty": 50, "px": 90_000, "side": Side.SELL, "account": "A1", "venue_order_id": "V7"}
+    adopted, unknown, mismatch, counted, request = desk.report(f.ReportStatus, True, 20, **terms)  # type: ignore[misc]
+    assert (type(adopted), adopted.strategy_id, adopted.qty) == (e.OrderAdopted, "_EXTERNAL", 50)
+    assert [it.kind for it in (unknown, mismatch, counted)] == [
+        "UNKNOWN_ORDER",
+        "ORDER_STATE_MISMATCH",
+        "CUM_MISMATCH",
+    ]
+    assert type(request) is OrderStatusRequested
+    assert (request.order_id, request.ref_seq, request.venue_cum) == (1, 3, 20)
+    assert desk.journal[request.ref_seq - 1] == mismatch
+    assert (desk.x.acked, desk.x.needs_recon, desk.x.venue_order_id) == (True, True, "V7")
+    desk.fill("F", 20, side=Side.SELL)
+    assert [type(it) for it in desk.report(f.ReportStatus, True, 20)] == [e.OrderStatusAnswered]
+
+
+@pytest.mark.parametrize("missing", ["qty", "side", "account"])
+def test_a_status_that_says_too_little_or_of_what_is_over_is_only_recorded(missing: str) -> None:
+    terms: dict[str, Any] = {"qty": 50, "side": Side.SELL, "account": "A1"}
+    assert [it.kind for it in Desk().report(f.ReportStatus, False, 0, **terms)] == ["UNKNOWN_ORDER"]  # type: ignore[union-attr]
+    del terms[missing]
+    assert [it.kind for it in Desk().report(f.ReportStatus, True, 0, **terms)] == ["UNKNOWN_ORDER"]  # type: ignore[union-attr]
+    agreed = Desk()
+    events = agreed.report(f.ReportStatus, True, 0, qty=50, side=Side.SELL, account="A1")
+    assert [type(it).__name__ for it in events] == ["OrderAdopted", "AnomalyRecorded"]  # type: ignore[union-attr]
+
+
+def test_what_the_venue_says_can_still_trade_is_kept_beside_its_acknowledgement() -> None:
+    desk = Desk()
+    desk.submit()
+    [event] = desk.report(f.ReportAccepted, "V1", leaves=100)  # type: ignore[misc]
+    assert (event.venue_order_id, event.leaves) == ("V1", 100)

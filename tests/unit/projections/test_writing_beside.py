@@ -244,6 +244,20 @@ def test_a_sink_that_gathers_is_filled_without_waiting(tmp_path: Path) -> None:
     assert len(sink.kept.taken) > 2
 
 
+@pytest.mark.parametrize(("sink", "first"), [(Kept(), 16), (Gathers(), 64)])
+def test_the_first_batches_are_small_where_a_batch_costs_little(
+    tmp_path: Path, sink: Any, first: int
+) -> None:
+    with MadeJournal(tmp_path) as made:
+        made.trade(80)
+        Runner(tmp_path, sink, events_max=64).run(until_head=True)
+    taken = sink.taken if isinstance(sink, Kept) else sink.kept.taken
+    sizes = [batch.events for batch in taken]
+    assert first <= sizes[0] < 2 * first
+    assert max(sizes) >= 64
+    assert sizes[:-1] == sorted(sizes[:-1]) or first == 64
+
+
 def _wait(until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not until():

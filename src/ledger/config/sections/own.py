@@ -249,10 +249,7 @@ class Session(msgspec.Struct, frozen=True):
     warn_before_s: Annotated[
         int,
         acts(
-            "So long before it ends an absolute session is warned of (SESSION_ENDS); 0: never. A cancel is never refused.",
-            "s",
-            least=0,
-            outcome=True,
+            "So long before its end an absolute session is warned of; 0: never.", "s", least=0, outcome=True
         ),
     ] = 300
     timeout_ms: Annotated[

@@ -302,6 +302,9 @@ class PostgresSink:
             self.close()
             self._connection = self._target.connect(self.name)
             self._connection.prepare_threshold = None  # a switch renames what a prepared statement has bound
+            # Each row of a batch by its key: the planner knows nothing of a table that was staged just now, and would
+            # read the whole table that it is merged into, however large that has grown.
+            self._connection.execute("set enable_hashjoin = off; set enable_mergejoin = off")
             self._merging.fresh()
             self._months.clear()
         try:
