@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -168,3 +170,28 @@ def test_a_start_behind_a_long_history_builds_the_index_first(ledger: Child, typ
         said = log_of_last_start(again)
         assert "the index is built first" in again.log.read_text()
         assert "recovered 0 trading events in " in said
+
+
+def test_recover_builds_the_index_of_a_long_history_before_its_engine_starts(
+    ledger: Child, typed: Any, tmp_path: Path
+) -> None:
+    typed.good("simulate", "--orders", 300, "--data", ledger.data)
+    before = head(typed, ledger.data)
+    assert ledger.stop() == 0
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("trading", "market"):
+        shutil.copytree(ledger.data / name, copy / name)
+    shutil.copy(ledger.data / "manifest.json", copy)
+    words = ("recover", "--data", str(copy), "--set", "recovery.in_memory_events_max=100")
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger.cli", *words], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "parity 0" in done.stdout
+    assert "the index is built first" in done.stderr
+    assert "recovered 0 trading events in " in done.stderr
+    assert newest(copy)
+    with Child(copy) as again:
+        again.start()
+        assert head(typed, copy) == before

@@ -18,11 +18,11 @@ from ledger.config import Settings, load
 from ledger.errors import Rejected
 from ledger.journal import open_readonly
 from ledger.projections import registry
-from ledger.projections.following import follower_of
+from ledger.projections.following import follower_of, take_over
 
 app = App(name="recover", help="From a copy of the journal alone back to everything.")
-_ALONE: Final = ("recovery.follower=false", "projections.audit_interval_s=0", "doors.base_port=0")
-"""Nothing beside the engine, and no door where anybody looks for one."""
+_ALONE: Final = ("projections.audit_interval_s=0", "doors.base_port=0")
+"""Nothing beside engine and follower, and no door where anybody looks for one."""
 
 
 @app.default
@@ -74,7 +74,7 @@ def _switched_off(names: list[str]) -> list[str]:
 
 def _build_index(settings: Settings, directory: Path, partition: int) -> None:
     follower = follower_of(settings, directory, partition)
-    follower.take()
+    take_over(follower)
     follower.open()
     follower.close()
 
