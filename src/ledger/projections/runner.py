@@ -159,6 +159,12 @@ class Runner:
 
     def _filled(self) -> None:
         assert isinstance(self._projection, Filling)
+        if self._failures:  # it may have lost what it had, and is then to be filled again first
+            self._claim()
+            self._compare()
+            if self._unfilled is not None and not self._is_at(self._unfilled):
+                return
+            self._unfilled = None
         with ThreadPoolExecutor(1, "ledger-filled") as thread:
             made = thread.submit(self._projection.filled)
             while wait([made], IDLE_S).not_done:

@@ -161,10 +161,13 @@ class LeavesOut:
         self.prepare, self.apply = self.kept.prepare, self.kept.apply
         self.filled_at: list[int] = []
         self.failing = 0
+        self.is_wiped = False
 
     def filled(self) -> None:
         if self.failing:
             self.failing -= 1
+            if self.is_wiped:
+                self.kept.taken.clear()
             raise SinkDown("no room for an index")
         self.filled_at.append(self.kept.taken[-1].to.seq)
 
@@ -181,6 +184,14 @@ def test_what_was_left_out_is_tried_again_while_the_sink_is_down(tmp_path: Path)
     sink.failing = 2
     head = followed(tmp_path, sink)
     assert sink.filled_at == [head]
+
+
+def test_a_sink_that_was_wiped_when_it_was_to_make_the_rest_is_filled_again(tmp_path: Path) -> None:
+    sink = LeavesOut()
+    sink.failing, sink.is_wiped = 1, True
+    head = followed(tmp_path, sink)
+    assert sink.filled_at == [head]
+    must_be_whole(sink.kept, head)
 
 
 def test_a_sink_that_lost_everything_is_told_when_it_is_filled_again(tmp_path: Path) -> None:
