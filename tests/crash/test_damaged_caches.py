@@ -13,6 +13,7 @@ import pytest
 from followed import digests_of, follow, recovered
 from ledger.errors import Corrupt
 from ledger.journal import IndexFile, IndexOffset, index_path, list_snapshots, pack_entry, verify
+from ledger.projections import follower
 from ledger.testing.made_journal import MadeJournal
 
 PAGE, BRANCH, LEAF = 4096, 1, 2
@@ -67,6 +68,13 @@ def test_an_index_that_has_lost_an_entry_is_told_by_verify_and_built_again(data:
     assert any("the index is built again" in line for line in said)
     assert not [it for it in verify(data).notices if "is damaged" in it]
     assert digests_of(recovered(data)) == before
+
+
+def test_of_a_long_index_the_whole_is_left_to_verify(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "LOOKED_AT_MAX", 10)
+    spoil(index_path(data, 0), "a key")
+    assert not any("the index is built again" in line for line in follow(data))
+    assert [it for it in verify(data).notices if "is damaged" in it]
 
 
 def test_a_damaged_snapshot_is_told_by_verify(data: Path) -> None:

@@ -212,6 +212,13 @@ class IndexFile:
             kept.setdefault(key[9:], []).append(unpack_entry(key[9:], entry.payload, self.path))
         return kept
 
+    def entries(self) -> int:
+        """How many it has, what is kept of earlier checkpoints among them. Raises Corrupt, Unavailable."""
+        try:
+            return int(self._view().stat()["entries"])
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
     def damage(self) -> str:
         """What is wrong with it as a whole, as of now; "" where nothing is: that every entry is as it was written, that
         they are in order and each is found by its key, and that their digests sum up to the offset's.

@@ -62,6 +62,9 @@ from ledger.projections.writer_lock import WriterLock
 CHECKPOINT_EVENTS: Final = 5_000
 """Events folded before a checkpoint is made although more are there: with more of them at once it leaves the caches, and an
 event costs a fifth more; with fewer the syncs weigh."""
+LOOKED_AT_MAX: Final = 2_000_000
+"""Entries of an index up to which all of it is looked at before it is gone on from: some 4 s of CPU, while the engine's memory
+grows. A longer one is left to `ledger verify`."""
 FORGOTTEN_MAX: Final = 50_000
 """Outcomes of commands forgotten at one checkpoint: more than come in between."""
 _NO_DIGEST: Final = bytes(16)
@@ -163,7 +166,7 @@ class Follower:
         with JournalReader(self._data, "trading", self._partition, wal=False) as reader:
             end = reader.settled()
             file, _, why = open_index(self._data, self._partition, reader, end, writable=True)
-            if file is not None and (why := file.damage()):
+            if file is not None and file.entries() <= LOOKED_AT_MAX and (why := file.damage()):
                 file.close()
                 file = None
             if file is None:
