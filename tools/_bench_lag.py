@@ -131,7 +131,9 @@ class LagBench:
             context.destroy(linger=0)
         begun = time.perf_counter()
         events = _wait_caught_up(data, names)
-        due = RATE_HZ * self._seconds / (self._seconds + REPORTED_AFTER_S)  # the reports come to their end later
+        due = (
+            RATE_HZ * self._seconds / (self._seconds + REPORTED_AFTER_S)
+        )  # the reports come to their end later
         self._add("steady events taken in", "events/s", events / seconds, f"{due:,.0f} were due")
         self._add("steady caught up after", "s", time.perf_counter() - begun, "from the last answer on")
         for name in names:

@@ -111,7 +111,9 @@ def parents(folder: Path, mode: str, count: int, seed: int, counts: Counts) -> N
         born = _count_parent(folder, mode)
         later = _count_parent(folder, mode)
         for number, point in enumerate(points_of(born, count // 2, seed)):
-            shutil.rmtree(folder / "data")
+            shutil.rmtree(
+                folder / "data", ignore_errors=True
+            )  # one killed at its first call has made nothing
             _kill_parent(folder, mode, point, counts, again=number % 3 == 0)
         for number, point in enumerate(points_of(later, count - count // 2, seed)):
             _kill_parent(folder, mode, point, counts, again=number % 5 == 0)
