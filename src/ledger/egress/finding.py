@@ -14,13 +14,11 @@ from typing import Any, Final, final
 import trio
 import zmq
 
-from ledger.endpoints import NoEndpoints, read_endpoints
+from ledger.egress.neighbour import ask_neighbour
 from ledger.keys import DialKeys
-from ledger.wire import Page, Query, decode_answers, encode_messages
-from ledger.zmq_trio import TrioSocket
+from ledger.wire import Page, Query
 
 LOOK_EVERY_S: Final = 0.05
-ANSWER_S: Final = 2.0
 AGAIN_S: Final = 0.2
 BATCH_MAX: Final = 64
 Ids = Mapping[str, str]
@@ -70,30 +68,16 @@ class Finding:
         self, partition: int, kept: Mapping[int, Ids], rows: dict[int, list[Mapping[str, Any]]]
     ) -> bool:
         """Put the questions to one partition and add what it answers; False if it has not answered all of them."""
-        try:
-            endpoint = read_endpoints(self._data, partition).endpoints["query"]
-        except NoEndpoints:
-            return False
         asked = {f"m{next(self._numbers)}": seq for seq in kept}
         queries = [
             Query(name, "orders_meant", {key: text for key, text in kept[seq].items() if text})
             for name, seq in asked.items()
         ]
-        socket = TrioSocket(self._context.socket(zmq.DEALER))
-        try:
-            if self._keys is not None:
-                self._keys.lock(socket.raw)
-            socket.raw.connect(endpoint)
-            with trio.move_on_after(ANSWER_S):
-                await socket.send_multipart([encode_messages(list(queries))])
-                (frames, *_) = await socket.recv_many()
-                pages = [answer for answer in decode_answers(frames[-1]) if isinstance(answer, Page)]
-                for page in pages:
-                    rows[asked[page.id]] += page.rows
-                return len(pages) == len(asked)
-        finally:
-            socket.close()
-        return False
+        answers = await ask_neighbour(self._context, self._data, partition, "query", queries, self._keys)
+        pages = [answer for answer in answers if isinstance(answer, Page)]
+        for page in pages:
+            rows[asked[page.id]] += page.rows
+        return len(pages) == len(asked)
 
 
 def symbols_of(rows: Rows) -> tuple[str, ...]:

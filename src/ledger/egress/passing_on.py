@@ -19,14 +19,12 @@ import zmq
 from ledger.domain.control_commands import EngageKillSwitch, MassCancel, ReleaseKillSwitch
 from ledger.domain.control_events import KillSwitchEngaged, MassCancelRequested
 from ledger.domain.operator_commands import TouchSession
-from ledger.endpoints import NoEndpoints, read_endpoints
+from ledger.egress.neighbour import ask_neighbour
 from ledger.fold import TradingFold
 from ledger.keys import DialKeys
-from ledger.wire import Committed, Rejected, decode_answers, encode_messages
-from ledger.zmq_trio import TrioSocket
+from ledger.wire import Committed, Rejected
 
 LOOK_EVERY_S: Final = 0.05
-ANSWER_S: Final = 2.0
 AGAIN_S: Final = 0.2
 BATCH_MAX: Final = 64
 HEARTBEAT_MAX_S: Final = 1.0
@@ -94,23 +92,8 @@ class PassingOn:
 
     async def _told(self, commands: Sequence[Any]) -> Collection[bytes]:
         """Send them to partition 0; the ids that it has answered for good."""
-        try:
-            endpoint = read_endpoints(self._data).endpoints["commands"]
-        except NoEndpoints:
-            return frozenset()
-        socket = TrioSocket(self._context.socket(zmq.DEALER))
-        try:
-            if self._keys is not None:
-                self._keys.lock(socket.raw)
-            socket.raw.connect(endpoint)
-            with trio.move_on_after(ANSWER_S):
-                await socket.send_multipart([encode_messages(list(commands))])
-                (frames, *_) = await socket.recv_many()
-                answers = decode_answers(frames[-1])
-                return {it.command_id for it in answers if isinstance(it, (Committed, Rejected))}
-        finally:
-            socket.close()
-        return frozenset()
+        answers = await ask_neighbour(self._context, self._data, 0, "commands", commands, self._keys)
+        return {it.command_id for it in answers if isinstance(it, (Committed, Rejected))}
 
 
 def command_of(event: Any) -> Any:
