@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -34,12 +35,13 @@ async def open_doors(
 ) -> AsyncGenerator[Doors]:
     """Doors that serve while the block runs; all sockets are closed afterwards, as a kill would."""
     context: zmq.Context[Any] = zmq.Context()
+    told: int | None = None
     try:
         bound = bind_doors(context, base_port=base_port)
         endpoints = {name: endpoint for name, (_, endpoint) in bound.items()}
         engine.rows["endpoints"] = [{"name": name, "endpoint": where} for name, where in endpoints.items()]
         if directory is not None:
-            write_endpoints(directory, "a-lineage", endpoints)
+            told = write_endpoints(directory, "a-lineage", endpoints)
         doors = {
             name: Door(socket, name, engine, batch_max=batch_max, **options)
             for name, (socket, _) in bound.items()
@@ -52,6 +54,8 @@ async def open_doors(
             finally:
                 nursery.cancel_scope.cancel()
     finally:
+        if told is not None:
+            os.close(told)
         context.destroy(linger=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,10 +33,11 @@ def ledger_in_a_thread(data: Path, **more: Any) -> Generator[None]:
         engine.open(trio.lowlevel.current_trio_token())
         context: zmq.Context[Any] = zmq.Context()
         heads = None
+        told: list[int] = []
         try:
             bound = bind_doors(context, base_port=0)
             engine.endpoints = {name: endpoint for name, (_, endpoint) in bound.items()}
-            write_endpoints(data, directory.lineage, engine.endpoints)
+            told.append(write_endpoints(data, directory.lineage, engine.endpoints))
             async with trio.open_nursery() as nursery:
                 await nursery.start(engine.run)
                 for name, (socket, _) in bound.items():
@@ -45,6 +47,8 @@ def ledger_in_a_thread(data: Path, **more: Any) -> Generator[None]:
                 await stop.wait()
                 nursery.cancel_scope.cancel()
         finally:
+            for descriptor in told:
+                os.close(descriptor)
             context.destroy(linger=0)
             heads = engine.close()
             directory.close(heads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ class _Serving:
         context: zmq.Context[Any] = zmq.Context()
         bound = bind_doors(context, base_port=0)
         engine.endpoints = {name: endpoint for name, (_, endpoint) in bound.items()}
-        write_endpoints(self._directory, data.lineage, engine.endpoints)
+        told = write_endpoints(self._directory, data.lineage, engine.endpoints)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(engine.run)
@@ -68,6 +69,7 @@ class _Serving:
                 await engine.wait_ended()
                 nursery.cancel_scope.cancel()
         finally:
+            os.close(told)
             data.close(engine.close())
             context.destroy(linger=0)
 

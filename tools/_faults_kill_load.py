@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from ledger.endpoints import NoEndpoints, read_endpoints
 from ledger.errors import Corrupt, Unavailable
 from ledger.journal import JournalReader, verify
 from ledger.testing import Child
@@ -33,8 +35,21 @@ def at_random(folder: Path, kills: int, seed: int, counts: Counts) -> None:
     turns = [(mode, partitions) for partitions in (1, 3) for mode in ("wal", "lmdb")]
     for number, at in enumerate(range(0, kills, KILLS)):
         mode, partitions = turns[number % len(turns)]
+        failed = counts["failed"]
         _one(folder / str(number), mode, partitions, min(KILLS, kills - at), seed + number, counts)
-        shutil.rmtree(folder / str(number))
+        if counts["failed"] > failed:  # the caller's folder goes with the run
+            kept = Path(tempfile.mkdtemp(prefix="ledger-kill-failed-"))
+            shutil.copytree(folder / str(number), kept, dirs_exist_ok=True)
+            print(f"kept, with what the ledger said, in {kept}", flush=True)
+        _remove(folder / str(number))
+
+
+def _remove(folder: Path) -> None:
+    """A follower whose ledger was killed while it started may still make its lock here, before it sees that."""
+    until = time.monotonic() + PATIENCE_S
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
 
 
 def _one(folder: Path, mode: str, partitions: int, kills: int, seed: int, counts: Counts) -> None:
@@ -54,14 +69,17 @@ def _one(folder: Path, mode: str, partitions: int, kills: int, seed: int, counts
             if trading.poll() is None:
                 trading.kill()
                 trading.wait()
-        ledger.stop()
+        _still_runs(ledger, "before its stop", counts)
+        _wait_all_listen(ledger.data, partitions)
+        if code := ledger.stop():
+            counts["failed"] += 1
+            print(f"{mode}, {partitions} partitions, seed {seed}: stopped with {code}", flush=True)
         _verify(ledger.data, f"{mode}, {partitions} partitions, at the end", counts)
     counts["orders"] += orders
     if trading.returncode:
         counts["failed"] += 1
-        print(
-            f"{mode}, {partitions} partitions, seed {seed}: exit {trading.returncode}: {said.decode()[-500:]}"
-        )
+        what = f"{mode}, {partitions} partitions, seed {seed}: exit {trading.returncode}"
+        print(f"{what}: {said.decode()[-500:]}", flush=True)
 
 
 def _simulation(data: Path, orders: int, seed: int) -> subprocess.Popen[bytes]:
@@ -97,9 +115,30 @@ def _kill(ledger: Child, partitions: int, moments: random.Random, counts: Counts
         with suppress(ProcessLookupError, AssertionError):  # it may be starting again just now
             ledger.kill_partition(moments.randrange(partitions))
         return
+    _still_runs(ledger, "before a kill", counts)
     ledger.kill()
     _verify(ledger.data, "after a kill", counts)
     ledger.start()
+
+
+def _wait_all_listen(data: Path, partitions: int) -> None:
+    """A partition that is starting again just now cannot stop cleanly."""
+    until = time.monotonic() + PATIENCE_S
+    for partition in range(partitions):
+        while time.monotonic() < until:
+            with suppress(NoEndpoints):
+                read_endpoints(data, partition)
+                break
+            time.sleep(0.05)
+
+
+def _still_runs(ledger: Child, when: str, counts: Counts) -> None:
+    """One that has ended by itself would look to the simulation like one that was killed."""
+    code = ledger.ended()
+    if code is not None:
+        counts["failed"] += 1
+        said = ledger.log.read_text(errors="replace").splitlines()[-20:]
+        print(f"{when}: it had ended by itself with exit code {code}", *said, sep="\n  ", flush=True)
 
 
 def _follower(data: Path, partition: int) -> int:

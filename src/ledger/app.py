@@ -7,6 +7,7 @@ Order of a stop: take no more messages, decide and sync what was taken, let the 
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -78,6 +79,8 @@ class Ledger:
         )
         self._gate: ingress.Gate | None = None
         self._keyring: ingress.Keyring | None = None
+        self._told: int | None = None
+        """The descriptor of the file that tells where we listen."""
 
     def stop(self) -> None:
         """Begin a clean stop; safe to call again."""
@@ -91,6 +94,8 @@ class Ledger:
             with remembered_stops(self._say) as stopped_early:
                 return await self._own_and_serve(stopped_early, on_ready)
         finally:
+            if self._told is not None:
+                os.close(self._told)
             self._context.destroy(linger=0)
 
     async def _own_and_serve(
@@ -360,7 +365,7 @@ class Ledger:
     ) -> None:
         directory.announce(engine.endpoints["commands"])
         server_key = "" if self._pair is None else self._pair.public
-        write_endpoints(
+        self._told = write_endpoints(
             self._data, directory.lineage, engine.endpoints, self._number, directory.partitions, server_key
         )
         for sentence in engine.start_report:

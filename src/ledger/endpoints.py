@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -41,14 +42,21 @@ class DoorBusy(OSError, Rejected):
         return Rejected.__str__(self)
 
 
-@final
 class NoEndpoints(Unavailable):
     """A data directory does not tell where its ledger listens: none has run there, or the file is not ours."""
 
 
 @final
+class NotListening(NoEndpoints):
+    """The ledger that wrote the file has ended: the ports that it had may be anybody's by now."""
+
+
+@final
 class Endpoints(Struct, frozen=True):
-    """What `endpoints.json` in a data directory says; written at every start, left behind by a kill."""
+    """What `endpoints.json` in a data directory says; written at every start, left behind at the end.
+
+    Whoever wrote it holds a lock on that very file while it listens, so that nobody sends to a port that it had.
+    """
 
     lineage: str
     pid: int
@@ -96,26 +104,57 @@ def write_endpoints(
     partition: int = 0,
     partitions: int = 1,
     server_key: str = "",
-) -> None:
-    """Tell clients that know the data directory; whole or not at all, so that no reader sees half a file."""
+) -> int:
+    """Tell clients that know the data directory; whole or not at all, so that no reader sees half a file.
+
+    The descriptor of the file, with a lock that tells readers that we listen: until it is closed, or we end.
+    """
     told = Endpoints(lineage, os.getpid(), dict(endpoints), partition, partitions, server_key)
-    text = msgspec.json.encode(told)
     path = endpoints_path(directory, partition)
     staged = path.with_name(f"{ENDPOINTS_FILE}.{os.getpid()}")
-    staged.write_bytes(text)
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, msgspec.json.encode(told))
     staged.replace(path)
+    return descriptor
+
+
+def last_endpoints(directory: Path, partition: int = 0) -> Endpoints:
+    """Where a partition of a data directory's ledger listens, or listened last; raises NoEndpoints."""
+    return _read(directory, partition)[0]
 
 
 def read_endpoints(directory: Path, partition: int = 0) -> Endpoints:
-    """Where a partition of a data directory's ledger listens, or listened last; raises NoEndpoints."""
+    """Where a partition of a data directory's ledger listens; raises NoEndpoints, NotListening where it runs no more."""
+    told, listens = _read(directory, partition)
+    if not listens:
+        raise NotListening(
+            f"no ledger answers for {directory}: the one that listened last (process {told.pid}) has ended",
+            f"start it with: ledger serve --data {directory}",
+        )
+    return told
+
+
+def _read(directory: Path, partition: int) -> tuple[Endpoints, bool]:
+    """What the file says, and whether its writer listens."""
     path = endpoints_path(directory, partition)
     hint = f"start one with: ledger serve --data {directory}"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Endpoints)
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(), type=Endpoints), _is_locked(file.fileno())
     except OSError as error:
         raise NoEndpoints(f"no ledger has told where it listens in {path} ({error.strerror})", hint) from None
     except msgspec.MsgspecError as error:
         raise NoEndpoints(f"{path} does not tell where a ledger listens ({error})", hint) from None
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether somebody else holds the lock; closing the descriptor gives back what was taken to find out."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
@@ -124,5 +163,5 @@ def neighbours(data: Path, own: int, partitions: int) -> list[dict[str, Any]]:
     for number in range(partitions):
         if number != own:
             with suppress(NoEndpoints):
-                rows.append({"partition": number, **read_endpoints(data, number).endpoints})
+                rows.append({"partition": number, **last_endpoints(data, number).endpoints})
     return rows

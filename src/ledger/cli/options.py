@@ -61,10 +61,10 @@ def _keys(config: Path | None, sets: list[str] | None) -> tuple[str, str]:
 
 def _has_keys(data: Path) -> bool:
     """Whether the ledger of the directory lets only known keys in. Reading a configuration takes longer."""
-    from ledger.endpoints import NoEndpoints, read_endpoints
+    from ledger.endpoints import NoEndpoints, last_endpoints
 
     try:
-        return bool(read_endpoints(data).server_key)
+        return bool(last_endpoints(data).server_key)
     except NoEndpoints:
         return False
 

@@ -17,7 +17,7 @@ import zmq
 
 from ledger.cli.options import Where
 from ledger.cli.progress import Progress
-from ledger.endpoints import read_endpoints
+from ledger.endpoints import last_endpoints, read_endpoints
 from ledger.errors import Rejected, Unavailable
 from ledger.keys import dial_keys
 from ledger.routes import merged_head, partitions_asked, partitions_for
@@ -80,7 +80,7 @@ class Talk:
     def partitions(self) -> int:
         """Of the ledger; asks for it first. Raises Unavailable."""
         if self._place.data is not None:
-            return read_endpoints(self._place.data).partitions
+            return last_endpoints(self._place.data).partitions
         if not self._endpoints:
             self._endpoints = self._ask("endpoints", {}, "", "commands/0")["rows"]
         return len(self._endpoints)

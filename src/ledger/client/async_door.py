@@ -12,7 +12,7 @@ import zmq
 from ledger.client.conversation import Body, Parcel
 from ledger.client.desk import Options, conversation
 from ledger.client.dialing import Line, is_disconnect
-from ledger.client.errors import NotReachable
+from ledger.client.errors import NotListening, NotReachable
 from ledger.client.whereabouts import Whereabouts
 from ledger.zmq_trio import TrioSocket
 
@@ -29,7 +29,8 @@ class AsyncDoor:
         self._name = name
         self._whereabouts = whereabouts
         self._nudge = trio.Event()
-        self._line = self._dial()
+        self._line: tuple[Line, TrioSocket, TrioSocket] | None = None
+        self._dial(trio.current_time())
 
     def hand_over(self, bodies: Sequence[Body], timeout: float) -> tuple[Parcel, trio.Event]:
         """Have messages sent; the event is set when each has its result."""
@@ -53,9 +54,15 @@ class AsyncDoor:
         finally:
             self.hang_up()
 
-    def _dial(self) -> tuple[Line, TrioSocket, TrioSocket] | None:
-        line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
-        return line, TrioSocket(line.socket), TrioSocket(line.monitor)
+    def _dial(self, now: float) -> None:
+        """Have a connection, or try again a little later, since it may be starting again. Raises NotReachable where
+        none has ever listened."""
+        try:
+            line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
+        except NotListening:
+            self.conversation.disconnected(now)
+        else:
+            self._line = line, TrioSocket(line.socket), TrioSocket(line.monitor)
 
     def hang_up(self) -> None:
         """Drop the connection and what is unsent."""
@@ -76,9 +83,9 @@ class AsyncDoor:
         if self.conversation.tick(now):
             self.hang_up()
             try:
-                self._line = self._dial()
+                self._dial(now)
                 self._attend(nursery)
-            except NotReachable:  # it may be starting again: keep trying until the timeout
+            except NotReachable:  # its directory may be put back: keep trying until the timeout
                 self.conversation.disconnected(now)
         if self._line is not None:
             while (payload := self.conversation.outgoing(now)) is not None:

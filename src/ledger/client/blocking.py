@@ -15,7 +15,7 @@ from ledger.client import fields as given
 from ledger.client.conversation import Body, ConversationStatistics, Parcel
 from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, case_at, conversation
 from ledger.client.dialing import Line, is_disconnect
-from ledger.client.errors import NotReachable
+from ledger.client.errors import NotListening, NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
@@ -38,7 +38,8 @@ class _BlockingDoor:
         self._name = name
         self._whereabouts = whereabouts
         self._poller = zmq.Poller()
-        self._line: Line | None = self._dial()
+        self._line: Line | None = None
+        self._dial(time.monotonic())
 
     def exchange(self, bodies: Sequence[Body], timeout: float) -> Parcel:
         """Send and wait until each message has its result."""
@@ -64,18 +65,24 @@ class _BlockingDoor:
             self._line.close()
             self._line = None
 
-    def _dial(self) -> Line:
-        line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
+    def _dial(self, now: float) -> None:
+        """Have a connection, or try again a little later, since it may be starting again. Raises NotReachable where
+        none has ever listened."""
+        try:
+            line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
+        except NotListening:
+            self.conversation.disconnected(now)
+            return
         self._poller = zmq.Poller()
         self._poller.register(line.socket, zmq.POLLIN)
         self._poller.register(line.monitor, zmq.POLLIN)
-        return line
+        self._line = line
 
     def _redial(self, now: float) -> None:
         self.close()
         try:
-            self._line = self._dial()
-        except NotReachable:  # it may be starting again: keep trying until the timeout
+            self._dial(now)
+        except NotReachable:  # its directory may be put back: keep trying until the timeout
             self.conversation.disconnected(now)
 
     def _send_what_may(self) -> None:

@@ -144,6 +144,10 @@ class Conversation:
         self._heard_at = -1e9
         self._patience = resend_after
         self._losses = 0
+        """Connections lost since the last answer: how long to wait before the next."""
+        self._silences = 0
+        """Of those, the ones that were given up since nothing came: how long to wait for an answer. A ledger that is
+        gone for a while loses many connections and is no slower for it when it is back."""
         self._reopen_at: float | None = None
         self._expiry_at = 0.0
         self._messages = self._items = self._resent = self._refused = self._strange = 0
@@ -198,7 +202,7 @@ class Conversation:
             self._strange += 1
             return
         self._heard_at = now
-        self._losses = 0
+        self._losses = self._silences = 0
         self._patience = self._resend_after
         for item, answer in zip(self._items_of(answers), answers, strict=True):
             if item is None:
@@ -225,6 +229,8 @@ class Conversation:
         overdue = self._overdue_at()
         if (self._reopen_at is None or now < self._reopen_at) and (overdue is None or now < overdue):
             return False
+        if overdue is not None and now >= overdue:
+            self._silences += 1
         self._lose()
         return True
 
@@ -342,7 +348,7 @@ class Conversation:
         self._resent += len(unanswered)
         self._reopen_at = None
         self._losses += 1
-        growth = 2 ** min(self._losses, GROWTH_MAX) * (1 + 0.25 * self._random())
+        growth = 2 ** min(self._silences, GROWTH_MAX) * (1 + 0.25 * self._random())
         self._patience = self._resend_after * growth
 
 

@@ -11,9 +11,8 @@ from ledger.keys import DialKeys
 from ledger.zmq_trio import limited
 
 NO_LIMIT: Final = 0
-RECONNECT_MS: Final = 50
-RECONNECT_MAX_MS: Final = 500
-_GONE: Final = zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
+NEVER: Final = -1
+_GONE: Final = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
 
 
 @final
@@ -24,8 +23,9 @@ class Line:
         # The conversation's window is the limit. ZeroMQ's own would not do: it gives room back in steps of half of
         # it, so that a queue with many messages gone would still refuse one.
         self.socket = limited(context, zmq.DEALER, hwm=NO_LIMIT)
-        self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        # Whoever dialed does it again, having looked where the ledger is now: by itself ZeroMQ would send what waits to
+        # whoever has got the port meanwhile.
+        self.socket.setsockopt(zmq.RECONNECT_IVL, NEVER)
         self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(_GONE)
         self.monitor.setsockopt(zmq.LINGER, 0)
         if keys is not None:
@@ -42,8 +42,5 @@ class Line:
 
 
 def is_disconnect(frames: list[bytes]) -> bool:
-    """Whether a monitor's message says that there is no connection, or none could be made.
-
-    The second too: a ledger on free ports listens elsewhere after a restart, and ZeroMQ would try the old port for ever.
-    """
+    """Whether a monitor's message says that there is no connection any more, or none could be made."""
     return bool(int(parse_monitor_message(frames)["event"]) & _GONE)

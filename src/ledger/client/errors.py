@@ -60,6 +60,10 @@ class InDoubtError(errors.Unavailable):
         return self.key if isinstance(self.key, str) else ""
 
 
-@final
 class NotReachable(errors.Unavailable):
     """No ledger answered, and nothing that changes it was sent."""
+
+
+@final
+class NotListening(NotReachable):
+    """The ledger has ended; it may be starting again."""

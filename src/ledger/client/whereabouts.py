@@ -1,7 +1,8 @@
 """Where the doors of a ledger are: from its data directory, or from its command door.
 
 A ledger on free ports has others after a restart, so with a data directory the file is read again at every new
-connection. A file of another lineage is another ledger: nothing is sent there.
+connection. A file of another lineage is another ledger, and the ports of one that has ended may be another's: nothing
+is sent there.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, final
 
-from ledger.client.errors import NotReachable
-from ledger.endpoints import NoEndpoints, read_endpoints
+from ledger import endpoints
+from ledger.client.errors import NotListening, NotReachable
 from ledger.errors import Rejected
 from ledger.keys import DialKeys, dial_keys
 
@@ -52,7 +53,7 @@ class Whereabouts:
                     self._known[door] = f"tcp://{self._host}:{endpoint.rpartition(':')[2]}"
 
     def endpoint(self, door: str) -> str:
-        """Where a door is now; raises NotReachable."""
+        """Where a door is now; raises NotReachable, NotListening where it has ended."""
         if self._directory is not None:
             self._read(self._directory, int(door.partition("/")[2] or 0))
         if door not in self._known:
@@ -70,8 +71,10 @@ class Whereabouts:
 
     def _read(self, directory: Path, partition: int) -> None:
         try:
-            told = read_endpoints(directory, partition)
-        except NoEndpoints as error:
+            told = endpoints.read_endpoints(directory, partition)
+        except endpoints.NotListening as error:
+            raise NotListening(error.what, error.hint) from None
+        except endpoints.NoEndpoints as error:
             raise NotReachable(error.what, error.hint) from None
         if self._lineage and told.lineage != self._lineage:
             raise NotReachable(

@@ -26,7 +26,7 @@ async def ask_neighbour(
     messages: Sequence[Any],
     keys: DialKeys | None,
 ) -> list[Any]:
-    """The first message of answers to these; [] after ANSWER_S, or where the partition has never listened.
+    """The first message of answers to these; [] after ANSWER_S, or where the partition does not listen.
 
     `keys` are shown at its door. What was asked may have been taken although no answer came: ask what may be repeated.
     """
@@ -38,6 +38,7 @@ async def ask_neighbour(
     try:
         if keys is not None:
             keys.lock(socket.raw)
+        socket.raw.setsockopt(zmq.RECONNECT_IVL, -1)  # its port may be another program's once it has ended
         socket.raw.connect(endpoint)
         with trio.move_on_after(ANSWER_S):
             await socket.send_multipart([encode_messages(list(messages))])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, final
 
+import msgspec
+
 from ledger import views
 from ledger.domain import order_state
 from ledger.domain.calendars import ALWAYS
@@ -19,6 +21,14 @@ from ledger.wire import Page, Query, QueryRefused, is_number, parse_order_id, sh
 
 ROWS_MAX: Final = 10_000
 DEPTH: Final = 10
+
+
+Key = tuple[int | str, ...]
+"""What orders the rows of one question, and stays theirs whatever happens to them or to others: a page goes on behind
+the key of the last row before it, over a restart too. Counting would pass over a row for each that is gone meanwhile."""
+Keyed = Iterable[tuple[Key, Row]]
+FIRST: Final[Key] = ()
+_CURSOR: Final = msgspec.json.Decoder(Key)
 
 
 @final
@@ -40,10 +50,10 @@ class Views:
     ) -> None:
         self.trading = trading
         self.market = market
-        self._of: Final[dict[str, Callable[[dict[str, str]], Iterable[Row]]]] = {
-            "head": lambda _filters: describe(),
-            "endpoints": lambda _filters: doors(),
-            "projections": lambda _filters: projections(),
+        self._of: Final[dict[str, Callable[[dict[str, str], Key], Keyed]]] = {
+            "head": lambda _filters, _after: _numbered(describe()),
+            "endpoints": lambda _filters, _after: _numbered(doors()),
+            "projections": lambda _filters, _after: _numbered(projections()),
             "orders": self._orders,
             "order": self._order,
             "fills": self._fills,
@@ -70,22 +80,26 @@ class Views:
 
     def rows(self, what: str, filters: dict[str, str]) -> Iterable[Row]:
         """The rows of one question, computed as they are read; raises BadQuery."""
+        return (row for _, row in self.keyed(what, filters))
+
+    def keyed(self, what: str, filters: dict[str, str], after: Key = FIRST) -> Iterator[tuple[Key, Row]]:
+        """The rows whose keys are above `after`, with their keys, ascending; raises BadQuery."""
         found = self._of.get(what)
         if found is None:
             raise BadQuery(f"{what[:50]!r} cannot be asked for; one of {', '.join(sorted(self._of))}")
-        return found(filters)
+        return (item for item in found(filters, after) if _is_above(item[0], after))
 
     def _instrument(self, symbol: str) -> Any:
         return self.trading.instruments.states[symbol]
 
-    def _orders(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _orders(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy", "symbol", "status", "open", "client_order_id")
         strategy, symbol = filters.get("strategy"), filters.get("symbol")
         status, only_open = filters.get("status"), filters.get("open") == "true"
         client_order_id = filters.get("client_order_id")
         if status and status not in OrderStatus.__members__:
             raise BadQuery(f"status {status[:50]!r} is none of {', '.join(OrderStatus.__members__)}")
-        for key, state in known_orders(self.trading, only_open=only_open):
+        for key, state in known_orders(self.trading, only_open=only_open, after=_number(after)):
             if symbol and key[0] != symbol:
                 continue
             if strategy and state.terms.strategy_id != strategy:
@@ -96,9 +110,9 @@ class Views:
                 continue
             if client_order_id and client_order_id not in (key[1], state.client_order_id):
                 continue
-            yield views.order_row(state, self._instrument(key[0]))
+            yield (state.terms.order_id,), views.order_row(state, self._instrument(key[0]))
 
-    def _order(self, filters: dict[str, str]) -> list[Row]:
+    def _order(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "order_id", "symbol", "client_order_id")
         if "order_id" in filters:
             try:
@@ -110,32 +124,34 @@ class Views:
         else:
             raise BadQuery("order needs order_id, or symbol and client_order_id")
         state = self.trading.orders.get(key) if key is not None else None
-        return [] if key is None or state is None else [views.order_row(state, self._instrument(key[0]))]
+        return _numbered(
+            [] if state is None else [views.order_row(state, self._instrument(state.terms.symbol))]
+        )
 
-    def _orders_meant(self, filters: dict[str, str]) -> list[Row]:
+    def _orders_meant(self, filters: dict[str, str], after: Key) -> Keyed:
         """The symbols of the orders that a report with these ids can mean; what partition 0 asks the others."""
         _known(filters, *IDS)
         exchange, client_order_id, venue_order_id = (filters.get(name, "") for name in IDS)
         found, by_venue = orders_meant(self.trading, exchange, client_order_id, venue_order_id)
-        return [{"symbol": symbol, "by_venue_order_id": by_venue} for symbol, _ in sorted(found)]
+        return [((symbol,), {"symbol": symbol, "by_venue_order_id": by_venue}) for symbol, _ in sorted(found)]
 
-    def _fills(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _fills(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy", "symbol", "client_order_id")
         strategy, symbol, order = (
             filters.get("strategy"),
             filters.get("symbol"),
             filters.get("client_order_id"),
         )
-        for key, state in known_fills(self.trading):
+        for number, key, state in known_fills(self.trading, after=_number(after)):
             if state.standing is FillStanding.ALIAS:
                 continue
             if (symbol and key[2] != symbol) or (strategy and state.strategy_id != strategy):
                 continue
             if order and state.order != order:
                 continue
-            yield views.fill_row(key, state, self._instrument(key[2]))
+            yield (number,), views.fill_row(key, state, self._instrument(key[2]))
 
-    def _positions(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _positions(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy", "symbol")
         strategy, symbol = filters.get("strategy"), filters.get("symbol")
         for key, state in sorted(self.trading.positions.states.items()):
@@ -143,7 +159,7 @@ class Views:
                 continue
             instrument = self._instrument(key[1])
             book = self.market.books.states.get((instrument.exchange, key[1]))
-            yield views.position_row(state, instrument, self._valuation(book, key[1]))
+            yield key, views.position_row(state, instrument, self._valuation(book, key[1]))
 
     def _valuation(self, book: Any, symbol: str) -> Valuation | None:
         return valuation_of(
@@ -154,7 +170,7 @@ class Views:
         twice = mid_of(book, mark_caps(self.trading).spread_max_bp)
         return views.book_row(book, self._instrument(book.symbol), depth, twice)
 
-    def _book(self, filters: dict[str, str]) -> list[Row]:
+    def _book(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "symbol", "exchange", "depth")
         symbol = filters.get("symbol", "")
         instrument = self.trading.instruments.states.get(symbol)
@@ -164,37 +180,38 @@ class Views:
         if not is_number(depth) or int(depth) > ROWS_MAX:
             raise BadQuery(f"depth {depth!r} must be a number from 0 to {ROWS_MAX}")
         book = self.market.books.states.get((filters.get("exchange", instrument.exchange), symbol))
-        return [] if book is None else [self._book_row(book, int(depth))]
+        return _numbered([] if book is None else [self._book_row(book, int(depth))])
 
-    def _books(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _books(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "symbol")
-        for (_exchange, symbol), book in sorted(self.market.books.states.items()):
-            if filters.get("symbol", symbol) == symbol:
-                yield self._book_row(book, 0)
+        for key, book in sorted(self.market.books.states.items()):
+            if filters.get("symbol", key[1]) == key[1]:
+                yield key, self._book_row(book, 0)
 
-    def _snapshot_requests(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _snapshot_requests(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "symbol", "exchange")
         for (exchange, symbol), book in sorted(self.market.books.states.items()):
             if not book.requested or filters.get("symbol", symbol) != symbol:
                 continue
             if filters.get("exchange", exchange) == exchange:
-                yield views.snapshot_request_row(book, self.market.partition)
+                yield (exchange, symbol), views.snapshot_request_row(book, self.market.partition)
 
-    def _instruments(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _instruments(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "symbol")
         for symbol, instrument in sorted(self.trading.instruments.states.items()):
             if filters.get("symbol", symbol) == symbol:
-                yield views.instrument_row(instrument)
+                yield (symbol,), views.instrument_row(instrument)
 
-    def _strategies(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _strategies(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy")
         for strategy_id, strategy in sorted(self.trading.strategies.states.items()):
             if filters.get("strategy", strategy_id) == strategy_id:
-                yield {"strategy_id": strategy_id, "account": strategy.account, "version": strategy.version}
+                row = {"strategy_id": strategy_id, "account": strategy.account, "version": strategy.version}
+                yield (strategy_id,), row
 
-    def _anomalies(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _anomalies(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "symbol", "open", "kind")
-        for journal, fold in (("trading", self.trading), ("market", self.market)):
+        for rank, (journal, fold) in enumerate((("trading", self.trading), ("market", self.market))):
             facts = fold.facts
             known = {seq: event for seq, event in facts.anomalies if seq not in facts.cases.states}
             known.update(facts.cases.states)
@@ -206,80 +223,97 @@ class Views:
                     filters.get("symbol", event.symbol) == event.symbol
                     and filters.get("kind", event.kind) == event.kind
                 ):
-                    yield views.anomaly_row(journal, fold.partition, seq, event, is_open)
+                    yield (rank, seq), views.anomaly_row(journal, fold.partition, seq, event, is_open)
 
-    def _sources(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _sources(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "source")
-        for journal, fold in (("trading", self.trading), ("market", self.market)):
+        for rank, (journal, fold) in enumerate((("trading", self.trading), ("market", self.market))):
             for source, state in sorted(fold.facts.sources.states.items()):
                 if filters.get("source", source) == source:
-                    yield views.source_row(journal, source, state)
+                    yield (rank, source), views.source_row(journal, source, state)
 
-    def _limits(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _limits(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name")
         return _in_scope(control_views.limit_rows(self.trading.control), filters)
 
-    def _kills(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _kills(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name", "open")
         rows = _in_scope(control_views.kill_rows(self.trading.control), filters)
-        return (row for row in rows if filters.get("open") != "true" or row["engaged"])
+        return (item for item in rows if filters.get("open") != "true" or item[1]["engaged"])
 
-    def _trading_states(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _trading_states(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name")
         return _in_scope(control_views.trading_state_rows(self.trading.control), filters)
 
-    def _mass_cancels(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _mass_cancels(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name", "open")
         rows = _in_scope(
             control_views.mass_cancel_rows(self.trading.control, self.trading.partition), filters
         )
-        return (row for row in rows if filters.get("open") != "true" or not row["complete"])
+        return (item for item in rows if filters.get("open") != "true" or not item[1]["complete"])
 
     # ---- back office, time, operators ----------------------------------------------------------------------
 
-    def _sessions(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _sessions(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "session_id", "open")
         for session_id, state in sorted(self.trading.operations.sessions.states.items()):
             if filters.get("session_id", session_id) != session_id:
                 continue
             if filters.get("open") != "true" or state.end is None:
-                yield operation_rows.session_row(state)
+                yield (session_id,), operation_rows.session_row(state)
 
-    def _adjustments(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _adjustments(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy", "symbol")
-        for key, change in sorted(
-            self.trading.operations.adjustments.states.items(), key=lambda item: item[0][2]
-        ):
-            if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
-                place = show_place("trading", self.trading.partition, key[2])
-                yield operation_rows.adjustment_row(place, change, self._instrument(key[1]))
+        changes = self.trading.operations.adjustments.states
+        for seq, strategy, symbol in sorted((key[2], key[0], key[1]) for key in changes):
+            if filters.get("strategy", strategy) == strategy and filters.get("symbol", symbol) == symbol:
+                place = show_place("trading", self.trading.partition, seq)
+                change = changes[strategy, symbol, seq]
+                row = operation_rows.adjustment_row(place, change, self._instrument(symbol))
+                yield (seq, strategy, symbol), row
 
-    def _daily(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _daily(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "strategy", "symbol")
         for key, last in sorted(self.trading.operations.cuts.states.items()):
             if filters.get("strategy", key[0]) == key[0] and filters.get("symbol", key[1]) == key[1]:
-                yield operation_rows.daily_row(last, self._instrument(key[1]))
+                yield key, operation_rows.daily_row(last, self._instrument(key[1]))
 
-    def _calendars(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _calendars(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "calendar")
         operations = self.trading.operations
         for name in sorted({ALWAYS, *operations.calendars.states}):
             if filters.get("calendar", name) == name:
                 calendar, rolled = operations.calendars.states.get(name), operations.rolled.states.get(name)
-                yield operation_rows.calendar_row(name, calendar, rolled)
+                yield (name,), operation_rows.calendar_row(name, calendar, rolled)
 
-    def _quarantine(self, filters: dict[str, str]) -> Iterator[Row]:
+    def _quarantine(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters)
-        for (kind, key), seq in sorted(self.trading.quarantine.states.items()):
-            if seq:
-                place = show_place("trading", self.trading.partition, seq)
-                held = self.trading.operations.held.states.get(key, ()) if kind == "order" else ()
-                yield {"kind": kind, "key": key, "place": place, "held": len(held)}
+        held_at = sorted((seq, *key) for key, seq in self.trading.quarantine.states.items() if seq)
+        for seq, kind, key in held_at:
+            place = show_place("trading", self.trading.partition, seq)
+            held = self.trading.operations.held.states.get(key, ()) if kind == "order" else ()
+            yield (seq,), {"kind": kind, "key": key, "place": place, "held": len(held)}
 
 
-def _in_scope(rows: Iterable[Row], filters: dict[str, str]) -> Iterator[Row]:
+def _numbered(rows: Iterable[Row]) -> Keyed:
+    """Rows of a list that only grows, by their place in it: before anything is left out."""
+    return (((index,), row) for index, row in enumerate(rows))
+
+
+def _number(after: Key) -> int:
+    """Of an order or fill, in the key of a row of them; 0: from the first on. Raises BadQuery."""
+    if len(after) > 1 or not isinstance(number := after[0] if after else 0, int):
+        raise _bad_cursor(after)
+    return number
+
+
+def _in_scope(rows: Iterable[Row], filters: dict[str, str]) -> Keyed:
     scope, name = filters.get("scope"), filters.get("name")
-    return (row for row in rows if scope in (None, row["scope"]) and name in (None, row["name"]))
+    return (
+        (key, row)
+        for key, row in _numbered(rows)
+        if scope in (None, row["scope"]) and name in (None, row["name"])
+    )
 
 
 def _known(filters: dict[str, str], *names: str) -> None:
@@ -288,30 +322,44 @@ def _known(filters: dict[str, str], *names: str) -> None:
             raise BadQuery(f"filter {name[:50]!r} is not known here; known: {', '.join(names)}")
 
 
-def _cut(rows: Iterable[Row], start: int, limit: int) -> tuple[list[Row], bool]:
-    page: list[Row] = []
-    for index, row in enumerate(rows):
-        if index < start:
-            continue
-        if len(page) == limit:
-            return page, True
-        page.append(row)
-    return page, False
+def _is_above(key: Key, after: Key) -> bool:
+    try:
+        return key > after
+    except TypeError:  # a number beside a text: of another question
+        raise _bad_cursor(after) from None
+
+
+def _bad_cursor(cursor: object) -> BadQuery:
+    return BadQuery(f"cursor {str(cursor)[:50]!r} was not given by a page of this question")
+
+
+def _after(cursor: str) -> Key:
+    try:
+        return _CURSOR.decode(cursor) if cursor else FIRST
+    except (msgspec.MsgspecError, ValueError):
+        raise _bad_cursor(cursor) from None
+
+
+def _page_of(views_: Views, query: Query) -> tuple[list[Row], str]:
+    """Its rows, and the cursor of the next page."""
+    rows: list[Row] = []
+    last = FIRST
+    for key, row in views_.keyed(query.what, query.filters, _after(query.cursor)):
+        if len(rows) == query.limit:
+            return rows, msgspec.json.encode(last).decode()
+        rows.append(row)
+        last = key
+    return rows, ""
 
 
 def answer_query(query: Query, views_: Views, place: str, market_place: str) -> Page | QueryRefused:
-    """The page that answers a query. The cursor is how many rows came before; rows are in the order of creation."""
+    """The page that answers a query. Over all pages each row that is there all the time is given once, as it is at the
+    place of its page."""
     if not 1 <= query.limit <= ROWS_MAX:
         detail = f"limit {query.limit} must be 1 to {ROWS_MAX}"
         return QueryRefused(query.id, int(Code.MALFORMED), detail)
-    if query.cursor and not is_number(query.cursor):
-        return QueryRefused(
-            query.id, int(Code.MALFORMED), f"cursor {query.cursor[:50]!r} was not given by a page"
-        )
-    start = int(query.cursor or "0")
     try:
-        rows, more = _cut(views_.rows(query.what, query.filters), start, query.limit)
+        rows, cursor = _page_of(views_, query)
     except BadQuery as error:
         return QueryRefused(query.id, int(Code.MALFORMED), str(error))
-    cursor = str(start + len(rows)) if more else ""
     return Page(query.id, query.what, rows, place, market_place, cursor)

@@ -169,28 +169,33 @@ class ClosedStates:
 
     # ---- listing -------------------------------------------------------------------------------------------
 
-    def orders(self) -> Iterator[tuple[Any, OrderState]]:
-        """Every closed order, in the order in which they came."""
-        for _, number in self.file.scan(b"n"):
+    def orders(self, after: int = 0) -> Iterator[tuple[Any, OrderState]]:
+        """Every closed order with an order_id above `after`, by order_id."""
+        for _, number in self.file.scan(b"n", _above(after)):
             key = decode_item("order-of-number", number.payload)[1]
             found = self.entry("order", key)
             if found is not None:
                 yield key, found[1]
 
-    def fills(self) -> Iterator[tuple[Any, FillState]]:
-        """Every execution in it but aliases, in the order in which they came."""
-        return self._fills(_FILL_BY_NUMBER)
+    def fills(self, after: int = 0) -> Iterator[tuple[Any, FillState]]:
+        """Every execution in it with a fill_id above `after` but aliases, by fill_id."""
+        return self._fills(_FILL_BY_NUMBER, _above(after))
 
     def fills_of_position(self, strategy_id: str, symbol: str) -> Iterator[tuple[Any, FillState]]:
         """The executions that a position is made of, in the order in which they came."""
         return self._fills(_position_prefix(strategy_id, symbol))
 
-    def _fills(self, prefix: bytes) -> Iterator[tuple[Any, FillState]]:
-        for _, place in self.file.scan(prefix):
+    def _fills(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[Any, FillState]]:
+        for _, place in self.file.scan(prefix, begin):
             value = self.file.get(place.payload)
             if value is not None:
                 key, state = decode_item("fill", value.payload)
                 yield key, state
+
+
+def _above(number: int) -> bytes:
+    """Where the keys by number begin that are above one."""
+    return min(number + 1, NO_LIMIT).to_bytes(8, "big")
 
 
 def _version(entry: Entry) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from ledger.domain.context import PARTITION_SHIFT
@@ -18,30 +19,38 @@ Orders = Iterator[tuple[OrderKey, OrderState]]
 Fills = Iterator[tuple[FillKey, FillState]]
 
 
-def known_orders(fold: TradingFold, *, only_open: bool = False) -> Orders:
-    """All orders; `only_open` spares the index, which has none of those. Raises Corrupt, Unavailable."""
+def known_orders(fold: TradingFold, *, only_open: bool = False, after: int = 0) -> Orders:
+    """All orders with an order_id above `after`, by order_id; `only_open` spares the index, which has none of those.
+
+    Raises Corrupt, Unavailable.
+    """
     states = fold.orders.states
-    closed = fold.closed
-    if closed is None or only_open:
-        return iter(states.items())
-    here = sorted(states.items(), key=_order_number)
-    away = (item for item in closed.orders() if item[0] not in states)
+    # Memory has them as they came into it, a snapshot and the index among the ways.
+    here = sorted((item for item in states.items() if _order_number(item) > after), key=_order_number)
+    if fold.closed is None or only_open:
+        return iter(here)
+    away = (item for item in fold.closed.orders(after) if item[0] not in states)
     return merge(here, away, key=_order_number)
 
 
-def known_fills(fold: TradingFold) -> Fills:
-    """All executions; aliases only while they are in memory. Raises Corrupt, Unavailable."""
+def known_fills(fold: TradingFold, *, after: int = 0) -> Iterator[tuple[int, FillKey, FillState]]:
+    """All executions with a number above `after`, each behind it and by it; aliases only while they are in memory.
+
+    The number is fill_id; before it has one, of an execution whose order or fill is awaited, the place where it changed
+    last. Raises Corrupt, Unavailable.
+    """
     states = fold.fills.states
-    closed = fold.closed
-    if closed is None:
-        return iter(states.items())
+    waiting = fold.partition << PARTITION_SHIFT
 
-    def number(item: tuple[FillKey, FillState]) -> int:
+    def numbered(item: tuple[FillKey, FillState]) -> tuple[int, FillKey, FillState]:
         fill = item[1]
-        return fill.fill_id or fold.partition << PARTITION_SHIFT | fill.version
+        return fill.fill_id or waiting | fill.version, *item
 
-    away = (item for item in closed.fills() if item[0] not in states)
-    return merge(sorted(states.items(), key=number), away, key=number)
+    here = sorted((item for item in map(numbered, states.items()) if item[0] > after), key=_first)
+    if fold.closed is None:
+        return iter(here)
+    away = (numbered(item) for item in fold.closed.fills(after) if item[0] not in states)
+    return merge(here, away, key=_first)
 
 
 def fills_of_position(fold: TradingFold, strategy_id: str, symbol: str) -> Fills:
@@ -55,6 +64,9 @@ def fills_of_position(fold: TradingFold, strategy_id: str, symbol: str) -> Fills
         for key, state in fold.closed.fills_of_position(strategy_id, symbol):
             if key not in given:
                 yield key, states.get(key, state)
+
+
+_first = itemgetter(0)
 
 
 def _order_number(item: tuple[Any, OrderState]) -> int:

@@ -192,11 +192,12 @@ class IndexFile:
         except lmdb.Error as error:
             raise self._unreadable(error) from error
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, Entry]]:
-        """Every entry whose key begins so, in the order of the keys. Raises Corrupt, Unavailable."""
+    def scan(self, prefix: bytes, begin: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+        """Every entry whose key begins with the prefix and goes on with `begin` or what comes behind that, in the order
+        of the keys. Raises Corrupt, Unavailable."""
         try:
             with self._view().cursor() as cursor:
-                if not cursor.set_range(prefix):
+                if not cursor.set_range(prefix + begin):
                     return
                 for key, value in cursor.iternext():
                     if not key.startswith(prefix):

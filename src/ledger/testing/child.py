@@ -58,6 +58,10 @@ class Child:
         assert self._process is not None
         return self._process.pid
 
+    def ended(self) -> int | None:
+        """The exit code of a child that has ended by itself; None: it runs, or nobody has started it."""
+        return None if self._process is None else self._process.poll()
+
     def start(self, *options: str) -> dict[str, Any]:
         """Start it and wait until it is ready; what it then says. Raises Unavailable with what it said instead."""
         assert self._process is None, "it runs already"

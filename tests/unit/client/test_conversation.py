@@ -153,6 +153,21 @@ def test_a_lost_connection_is_made_again_after_a_pause_that_grows() -> None:
     assert pauses == [0.01, 0.02, 0.04, 0.08]
 
 
+def test_lost_connections_make_nobody_wait_longer_for_an_answer() -> None:
+    """A ledger that is killed and starts again refuses connections for a while; a question that its new life does not
+    hear is asked again after the pause that was set, not after half a minute."""
+    talk = conversation()
+    put(talk, 1, 1, timeout=1000)
+    now = 0.0
+    for _ in range(6):
+        talk.disconnected(now)
+        while not talk.tick(now):
+            now += 0.01
+    assert sent(talk.outgoing(now)) == [1]
+    assert not talk.tick(now + 0.99)
+    assert talk.tick(now + 1)
+
+
 def test_what_is_refused_for_now_is_sent_again_after_the_pause_asked_for() -> None:
     talk = conversation()
     parcel = put(talk, 1, 2)
