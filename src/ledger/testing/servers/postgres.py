@@ -7,7 +7,9 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, final
 
@@ -20,6 +22,8 @@ DATABASE: Final = "ledger"
 PASSWORD: Final = "ledger-test"  # of a server on loopback that lives as long as a test
 CERTIFIED: Final = "certified"
 """A role that logs in with its certificate only."""
+ORPHANS_S: Final = 5.0
+"""How long the sessions of a killed postmaster may take to notice it; one that computes never does, and is killed."""
 _PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 _HBA: Final = """
 hostssl all {certified} 127.0.0.1/32 cert
@@ -91,6 +95,16 @@ class PostgresServer(Server):
         self._run(single, script)
         self.password_file.chmod(0o644)
 
+    def clear(self) -> None:
+        """The children of a killed postmaster hold its shared memory, and until they are gone no other one starts."""
+        patience = time.monotonic() + ORPHANS_S
+        while orphans := self._processes():
+            if time.monotonic() > patience:
+                for pid in orphans:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
     def is_ready(self) -> bool:
         # A startup packet of an unknown protocol is answered with an error once it takes connections.
         return answers(self.address, b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S") and self._takes_logins()
@@ -131,6 +145,17 @@ class PostgresServer(Server):
         if path is None or not path.exists():
             raise Missing("PostgreSQL is not installed", f"apt-get install {' '.join(self.packages)}")
         return str(path)
+
+    def _processes(self) -> list[int]:
+        """The server processes of this cluster: each works in its directory."""
+        found = []
+        data = str(self.data.resolve())
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # of a process that has ended, or another user's
+                works_here = os.readlink(entry / "cwd") == data
+                if works_here and (entry / "comm").read_text().strip() == "postgres":
+                    found.append(int(entry.name))
+        return found
 
     def _own(self, directory: Path) -> None:
         if not self.user():

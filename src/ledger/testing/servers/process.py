@@ -76,6 +76,9 @@ class Server:
         """What its environment has beside ours."""
         return {}
 
+    def clear(self) -> None:
+        """End what a killed one may have left running in its directory, before another start or the directory's end."""
+
     # ---- of all --------------------------------------------------------------------------------------------
 
     @property
@@ -99,6 +102,7 @@ class Server:
             return self
         self.directory.mkdir(parents=True, exist_ok=True)
         command = self.command()
+        self.clear()
         self.prepare()
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -158,6 +162,7 @@ class Server:
         """Kill it and remove its directory."""
         if self.running:
             self.kill()
+        self.clear()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def save(self) -> None:
