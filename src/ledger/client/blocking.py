@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack, cast, final
@@ -91,7 +92,8 @@ class _BlockingDoor:
             self._redial(now)
         if self._line is not None:
             while (payload := self.conversation.outgoing(now)) is not None:
-                self._line.socket.send(payload, zmq.NOBLOCK)
+                if not self._line.send(payload):
+                    self.conversation.disconnected(now)
 
     def _receive_until(self, due: float | None) -> None:
         pause = 1.0 if due is None else max(0.0, due - time.monotonic())
@@ -113,12 +115,10 @@ class _BlockingDoor:
     def _notice_disconnects(self) -> None:
         if self._line is None:
             return
-        try:
+        with suppress(zmq.Again):
             while True:
                 if is_disconnect(self._line.monitor.recv_multipart(zmq.NOBLOCK)):
                     self.conversation.disconnected(time.monotonic())
-        except zmq.Again:
-            return
 
 
 @final

@@ -32,6 +32,14 @@ class Line:
             keys.lock(self.socket)
         self.socket.connect(endpoint)
 
+    def send(self, payload: bytes) -> bool:
+        """Hand it over; False: the connection is gone, though its monitor has not been read yet."""
+        try:
+            self.socket.send(payload, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
     def close(self) -> None:
         """Drop the connection and what is unsent."""
         if not self.socket.closed:

@@ -180,6 +180,7 @@ def _open_file(path: Path, *, writable: bool, sealed: bool, map_bytes: int) -> l
     try:
         if writable:
             environment = _open_writable(path, map_bytes)
+            _take_over(environment)
         elif sealed:
             # Nobody writes it again: no lock file is needed, and an archive may lie on a read-only disk.
             environment = _open_for_reading(path, max(path.stat().st_size, _SMALLEST_MAP), lock=False)
@@ -207,6 +208,16 @@ def _open_writable(path: Path, map_bytes: int) -> lmdb.Environment:
         writemap=False,
         lib_version=0,
     )
+
+
+def _take_over(environment: lmdb.Environment) -> None:
+    """Have readers see what a writer had committed that was killed before it said so.
+
+    A commit is durable with its meta page, and then told in the lock file, where reads look; while another process has
+    the file open, only who next takes the writers' lock finds that its owner died and sets that right. One who read
+    first would go on behind an older end.
+    """
+    environment.begin(write=True).abort()
 
 
 def _open_for_reading(path: Path, map_bytes: int, *, lock: bool) -> lmdb.Environment:
