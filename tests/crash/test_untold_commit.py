@@ -39,36 +39,55 @@ def write_and_die(directory: Path, journal: str) -> None:
     with segment.with_name(f"{segment.name}-lock").open("r+b", buffering=0) as lock:
         lock.seek(TOLD_AT)
         assert lock.read(8) == told.to_bytes(8, sys.byteorder), "LMDB keeps it elsewhere"
-        environment.begin(write=True)
-        lock.seek(TOLD_AT)
-        lock.write((told - 1).to_bytes(8, sys.byteorder))
-        os.kill(os.getpid(), signal.SIGKILL)
+        with environment.begin(write=True):
+            lock.seek(TOLD_AT)
+            lock.write((told - 1).to_bytes(8, sys.byteorder))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def keep_open(directory: Path, journal: str) -> None:
+    """As a follower does, in a process of its own."""
+    with JournalReader(directory, journal, 0, wal=False) as reader:
+        print(reader.settled().seq, flush=True)
+        sys.stdin.readline()
+
+
+def settled(directory: Path, journal: str) -> int:
+    with JournalReader(directory, journal, 0, wal=False) as reader:
+        return reader.settled().seq
+
+
+def spawned(function: str, directory: Path, journal: str) -> subprocess.Popen[str]:
+    call = f"import test_untold_commit as t; t.{function}(t.Path({str(directory)!r}), {journal!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", call], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
+    )
 
 
 @pytest.mark.parametrize("journal", ["market", "trading"])
 def test_the_next_owner_goes_on_behind_what_its_predecessor_had_made_durable(
     tmp_path: Path, journal: str
 ) -> None:
-    call = f"import test_untold_commit as t; t.write_and_die(t.Path({str(tmp_path / 'data')!r}), {journal!r})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    pipe = subprocess.PIPE
-    child = subprocess.Popen(
-        [sys.executable, "-c", call], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
-    )
-    with child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "written\n", child.communicate()
-        with JournalReader(tmp_path / "data", journal, 0, wal=False) as other:  # a follower, say
-            assert other.settled().seq == 2
-            _, said = child.communicate("\n")
-            assert child.returncode == -signal.SIGKILL, said
-            assert other.settled().seq == 1, "nothing is hidden from who looks"
-            data = create_or_open(tmp_path / "data", partitions=1, command="test")
+    directory = tmp_path / "data"
+    with spawned("write_and_die", directory, journal) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n", writer.communicate()
+        with spawned("keep_open", directory, journal) as follower:
+            assert follower.stdout is not None
+            assert follower.stdout.readline() == "2\n", follower.communicate()
+            _, said = writer.communicate("\n")
+            assert writer.returncode == -signal.SIGKILL, said
+            assert settled(directory, journal) == 1, "nothing is hidden from who looks"
+            data = create_or_open(directory, partitions=1, command="test")
             commit = make_commit("lmdb", data.journal(journal, 0))
             head = commit.open()
             assert head.seq == 2
             commit.commit([frame_after(head, head.seq + (LEAP if journal == "market" else 1))])
             commit.close()
             data.close()
-            frames = [(frame.first_seq, frame.last_seq) for frame in other.frames()]
+            follower.communicate("\n")
+    with JournalReader(directory, journal, 0, wal=False) as reader:
+        frames = [(frame.first_seq, frame.last_seq) for frame in reader.frames()]
     assert frames == [(1, 1), (2, 2), (3, 3) if journal == "trading" else (2 + LEAP, 2 + LEAP)]

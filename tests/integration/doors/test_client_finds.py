@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,19 @@ import zmq
 
 from answering_engine import AnsweringEngine
 from ledger.client import InDoubtError, NotReachable, connect, new_command_id, open_client
+from ledger.client.async_door import AsyncDoor
+from ledger.client.desk import Options
+from ledger.client.dialing import Line
+from ledger.client.drafts import body
+from ledger.client.whereabouts import Whereabouts
 from ledger.domain.commands import SubmitOrder
 from ledger.domain.enums import OrderType, Side
 from ledger.endpoints import NotListening, last_endpoints, read_endpoints, write_endpoints
 from ledger.ingress import Door
 from open_doors import doors_in_a_thread, serve_until
 
+UNHEARD_S = 0.3
+"""Long enough for a connection on loopback to be made, or to be gone."""
 AAPL = {"symbol": "AAPL", "exchange": "NASDAQ", "price_scale": 4, "qty_scale": 0}
 
 
@@ -101,3 +109,41 @@ def test_a_client_finds_a_ledger_that_starts_while_it_connects(tmp_path: Path) -
         with connect(tmp_path, connect_timeout=20.0) as client:
             assert client.head() == {"lineage": "L"}
         again.join()
+
+
+async def test_a_door_whose_connection_was_lost_unnoticed_sends_again(tmp_path: Path) -> None:
+    """ZeroMQ knows, and has nowhere to put a message; no task of the client has run that could have heard of it."""
+    ledger = engine()
+    whereabouts = Whereabouts(tmp_path)
+    context: zmq.Context[Any] = zmq.Context()
+    try:
+        with doors_in_a_thread(ledger, directory=tmp_path):
+            door = AsyncDoor(context, "commands", whereabouts, Options())
+            time.sleep(UNHEARD_S)  # it has its connection
+        time.sleep(UNHEARD_S)  # and is gone, with no task of ours at work
+        with trio.fail_after(20), doors_in_a_thread(ledger, directory=tmp_path):
+            parcel, done = door.hand_over([body(order(1), {})], 10.0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(door.run)
+                await done.wait()
+                nursery.cancel_scope.cancel()
+    finally:
+        context.destroy(linger=0)
+    assert parcel.results[0].seq == 1
+    assert len(ledger.applied) == 1
+
+
+def test_a_line_whose_connection_is_gone_takes_nothing(tmp_path: Path) -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    try:
+        with doors_in_a_thread(engine()) as doors:
+            line = Line(context, doors.endpoints["commands"])
+            assert line.send(b"")
+            time.sleep(UNHEARD_S)
+        deadline = time.monotonic() + 10.0
+        while line.send(b""):
+            assert time.monotonic() < deadline, "a message waits for whoever listens there next"
+            time.sleep(0.01)
+        line.close()
+    finally:
+        context.destroy(linger=0)

@@ -148,7 +148,7 @@ class PostgresServer(Server):
 
     def _processes(self) -> list[int]:
         """The server processes of this cluster: each works in its directory."""
-        found = []
+        found: list[int] = []
         data = str(self.data.resolve())
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # of a process that has ended, or another user's
