@@ -212,10 +212,14 @@ class Desk:
         self.host.end(crash=True, unanswered=("reports", facts))
         self.books.numbers.restarted()
         self.host.start()
-        for answer in self.host.ask("reports", *facts):
+        unheard = {fact.source for fact in facts}
+        for fact, answer in zip(facts, self.host.ask("reports", *facts), strict=True):
             assert type(answer) is FactCommitted
-        for fact in facts:
-            self.books.reported(fact)
+            expected = self.books.reported(fact)
+            if expected.repeated or not answer.repeated:
+                unheard.discard(fact.source)
+        for source in unheard:  # all of it was durable before the crash: only the answers say so
+            self.books.numbers.unheard(source)
         self.told += facts
         self.compare()
 

@@ -95,10 +95,13 @@ class Child:
         return code
 
     def kill_partition(self, partition: int) -> None:
-        """kill -9 of one partition's process; the ledger starts it again."""
-        owner = owner_of(self.data / "trading" / str(partition))
+        """kill -9 of one partition's process; returns when it is gone. The ledger starts it again."""
+        directory = self.data / "trading" / str(partition)
+        owner = owner_of(directory)
         assert owner is not None, f"partition {partition} does not run"
         os.kill(owner.pid, signal.SIGKILL)
+        while (now := owner_of(directory)) is not None and now.pid == owner.pid:
+            time.sleep(0.005)
 
     def stop(self, end_s: float = END_S) -> int:
         """SIGTERM; its exit code. After `end_s` it is killed."""

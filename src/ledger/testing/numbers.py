@@ -88,6 +88,10 @@ class Numbers:
             run.high = run.journaled
             run.taken = set(range(1, run.high + 1)) - run.missing
 
+    def unheard(self, source: str) -> None:
+        """What this sender said since the start had left its record before: the first number above is still to come."""
+        self._runs[source].heard = False
+
     def settled(self, source: str) -> bool:
         """Whether the highest number of this sender left a record."""
         run = self._runs.get(source)
