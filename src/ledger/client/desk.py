@@ -155,6 +155,12 @@ class Desk:
         """Keep what became of a message. Of one that went to every partition, what went wrong counts, not what went
         right; but a partition that has not heard of an engagement yet learns of its release from partition 0."""
         first = outcomes.setdefault(index, outcome)
+        if isinstance(first, NotReachable) != isinstance(outcome, NotReachable):
+            # What was sent to one partition is not "sent to none", although it never left for the other.
+            timeout = self.options.timeout
+            doubt = unanswered_error(getattr(draft, "command_id", b""), sent=True, timeout=timeout, door="")
+            first, outcome = (doubt if isinstance(each, NotReachable) else each for each in (first, outcome))
+            outcomes[index] = first
         is_worse = isinstance(outcome, Exception) and not isinstance(first, Exception)
         if is_worse and kind_of(draft).__name__ != "ReleaseKillSwitch":
             outcomes[index] = outcome
