@@ -131,7 +131,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_projectors_servers_and_ledgers_leave_every_sink_equal_to_the_fold() -> None:
     with tempfile.TemporaryDirectory("-ledger-faults") as folder:  # reachable by a server of another user
-        counts = counts_of("projections", Path(folder), 45)
+        counts = counts_of("projections", Path(folder), 120)
     assert counts["failed"] == 0
     assert counts["orders"] > 1000
     assert sum(number for name, number in counts.items() if name.endswith("killed")) >= 3
