@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from ledger.endpoints import NoEndpoints, read_endpoints
 from ledger.errors import Corrupt, Unavailable
 from ledger.journal import JournalReader, verify
-from ledger.testing import Child
+from ledger.testing import Child, kill_named
 
 KILLS = 12
 """Of one ledger; then a new one."""
@@ -108,8 +107,7 @@ def _kill(ledger: Child, partitions: int, moments: random.Random, counts: Counts
     counts["random kills"] += 1
     roll = moments.random()
     if roll < 0.15 and (pid := _follower(ledger.data, moments.randrange(partitions))):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        kill_named(pid, ledger.data)
         return
     if partitions > 1 and roll < 0.6:
         with suppress(ProcessLookupError, AssertionError):  # it may be starting again just now

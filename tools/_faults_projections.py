@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Final, final
@@ -30,7 +29,7 @@ from ledger.errors import Unavailable
 from ledger.projections import registry
 from ledger.projections.audit import audit
 from ledger.projections.status import read_status
-from ledger.testing import Child
+from ledger.testing import Child, kill_named
 from ledger.testing.servers import SERVERS, Missing, Server
 from ledger.testing.servers.process import install
 
@@ -156,8 +155,7 @@ def _kill_one(
     else:
         status = read_status(data, victim.split()[1])
         if status is not None:
-            with suppress(ProcessLookupError):
-                os.kill(status.pid, signal.SIGKILL)
+            kill_named(status.pid, data)
 
 
 def _start(child: Child, counts: Counter[str]) -> None:

@@ -1,7 +1,7 @@
 """What proves a ledger from outside: a seeded venue, strategies, and books so simple that they can be trusted."""
 
 from ledger.testing.books import Books, Told
-from ledger.testing.child import Child
+from ledger.testing.child import Child, kill_named
 from ledger.testing.instructions import Instruction, instruction_of
 from ledger.testing.proof import Found, Recorder, look_up
 from ledger.testing.simulation import OutwardDoor, Simulated, TradingDoor, run_name, simulate
@@ -23,6 +23,7 @@ __all__ = [
     "TradingDoor",
     "Venue",
     "instruction_of",
+    "kill_named",
     "look_up",
     "run_name",
     "simulate",

@@ -121,6 +121,22 @@ class Child:
                 process.stdout.close()
 
 
+def kill_named(pid: int, data: Path) -> bool:
+    """kill -9 of the process that a file in `data` names, where it is still one of that directory; whether it was.
+
+    A file outlives its writer, and the number may be any program's since then, or a thread's of it.
+    """
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    if os.fsencode(data) not in words:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return True
+
+
 def _line(stream: IO[bytes], timeout_s: float) -> bytes:
     """The first line, or what there is of it when the time is up or the stream ends."""
     deadline = time.monotonic() + timeout_s

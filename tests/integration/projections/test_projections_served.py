@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,7 @@ from ledger.client.stores import PostgresStore
 from ledger.config import load
 from ledger.errors import Unavailable
 from ledger.projections.status import read_status
-from ledger.testing import Child
+from ledger.testing import Child, kill_named
 from real_servers import real_server
 
 pytestmark = pytest.mark.slow
@@ -165,8 +164,7 @@ def test_with_projector_server_and_ledger_killed_amid_a_nasty_venue_the_database
                         server.kill()
                         server.start()
                     elif turn % 3 == 1:
-                        with suppress(ProcessLookupError):
-                            os.kill(status.pid, signal.SIGKILL)
+                        kill_named(status.pid, data)
                     elif turn == 2:
                         child.kill()
                         child.start()
