@@ -13,6 +13,7 @@ from ledger.domain.calendars import ALWAYS
 from ledger.domain.codes import Code
 from ledger.domain.enums import FillStanding, OrderStatus
 from ledger.domain.mark_policy import Valuation, mid_of, valuation_of
+from ledger.domain.scope import Scope
 from ledger.engine import control_views, operation_rows
 from ledger.engine.unnamed import IDS, orders_meant
 from ledger.fold import MarketFold, TradingFold, known_fills, known_orders, mark_caps
@@ -234,22 +235,21 @@ class Views:
 
     def _limits(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name")
-        return _in_scope(control_views.limit_rows(self.trading.control), filters)
+        return _in_scope(_by_scope(control_views.limit_rows(self.trading.control)), filters)
 
     def _kills(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name", "open")
-        rows = _in_scope(control_views.kill_rows(self.trading.control), filters)
+        rows = _in_scope(_numbered(control_views.kill_rows(self.trading.control)), filters)
         return (item for item in rows if filters.get("open") != "true" or item[1]["engaged"])
 
     def _trading_states(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name")
-        return _in_scope(control_views.trading_state_rows(self.trading.control), filters)
+        return _in_scope(_by_scope(control_views.trading_state_rows(self.trading.control)), filters)
 
     def _mass_cancels(self, filters: dict[str, str], after: Key) -> Keyed:
         _known(filters, "scope", "name", "open")
-        rows = _in_scope(
-            control_views.mass_cancel_rows(self.trading.control, self.trading.partition), filters
-        )
+        asked = control_views.mass_cancel_rows(self.trading.control, self.trading.partition)
+        rows = _in_scope(_numbered(asked), filters)
         return (item for item in rows if filters.get("open") != "true" or not item[1]["complete"])
 
     # ---- back office, time, operators ----------------------------------------------------------------------
@@ -296,7 +296,7 @@ class Views:
 
 
 def _numbered(rows: Iterable[Row]) -> Keyed:
-    """Rows of a list that only grows, by their place in it: before anything is left out."""
+    """Rows of a list that only grows, or that a page holds, by their place in it: before anything is left out."""
     return (((index,), row) for index, row in enumerate(rows))
 
 
@@ -307,13 +307,14 @@ def _number(after: Key) -> int:
     return number
 
 
-def _in_scope(rows: Iterable[Row], filters: dict[str, str]) -> Keyed:
+def _by_scope(rows: Iterable[Row]) -> Keyed:
+    """Rows of one for each scope, in the scopes' order: any of them may come or go between two pages."""
+    return (((int(Scope[row["scope"]]), row["name"]), row) for row in rows)
+
+
+def _in_scope(rows: Keyed, filters: dict[str, str]) -> Keyed:
     scope, name = filters.get("scope"), filters.get("name")
-    return (
-        (key, row)
-        for key, row in _numbered(rows)
-        if scope in (None, row["scope"]) and name in (None, row["name"])
-    )
+    return ((key, row) for key, row in rows if scope in (None, row["scope"]) and name in (None, row["name"]))
 
 
 def _known(filters: dict[str, str], *names: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from followed import PASSIVATING, follow
 from ledger.domain.codes import Code
+from ledger.domain.control_commands import SetRiskLimit
+from ledger.domain.scope import Scope
 from ledger.wire import Page, Query, QueryRefused
 from running_engine import Clock, Ids, Running, accepted, fill, running
 
@@ -82,6 +84,20 @@ async def test_pages_of_closed_orders_are_read_from_the_index(tmp_path: Path) ->
             third = await _page(one, what, second.cursor)
             assert _names(first, second, third) == [f"c{number}" for number in range(12)], what
             assert not third.cursor
+
+
+async def test_limits_that_are_taken_away_meanwhile_hide_no_others(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        await one.define(*(f"S{number}" for number in range(9)))
+        for number in range(9):
+            limit = SetRiskLimit(one.new_id(), Scope.SYMBOL, f"S{number}", max_open_orders=1, reason="t")
+            await one.ask("commands", limit)
+        first = await _page(one, "limits", "")
+        await one.ask("commands", SetRiskLimit(one.new_id(), Scope.SYMBOL, "S0", reason="t"))
+        second = await _page(one, "limits", first.cursor)
+        third = await _page(one, "limits", second.cursor)
+    rows = [row["name"] for page in (first, second, third) for row in page.rows]
+    assert rows == [f"S{number}" for number in range(9)]
 
 
 @pytest.mark.parametrize(
