@@ -166,6 +166,12 @@ def named_message(socket: zmq.Socket[bytes]) -> list[bytes]:
     return [str(frames[-1].get("User-Id")).encode(), *(frame.bytes for frame in frames)]
 
 
+def dial_once(socket: zmq.Socket[bytes]) -> None:
+    """Have a socket that is to connect never do so again by itself: it would send what waits to whoever has got the port
+    meanwhile. Whoever dialed looks where its peer is now, and makes another."""
+    socket.setsockopt(zmq.RECONNECT_IVL, -1)
+
+
 def limited(
     context: zmq.Context[Any], kind: int, *, hwm: int, message_bytes_max: int = -1
 ) -> zmq.Socket[bytes]:

@@ -18,6 +18,7 @@ import trio
 from ledger.client import RefusedError, connect
 from ledger.journal import list_snapshots
 from ledger.testing import Child
+from ledger.testing.servers.process import lives
 
 LOOK_S = 0.02
 PATIENCE_S = 30
@@ -111,14 +112,7 @@ def test_a_follower_ends_with_its_ledger_and_leaves_a_snapshot(ledger: Child, ty
     typed.good("simulate", "--orders", 100, "--data", ledger.data)
     ledger.kill()
     until(lambda: newest(ledger.data))
-    until(lambda: not _lives(first))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
+    until(lambda: not lives(first))
 
 
 def test_a_ledger_without_a_follower_writes_neither_snapshots_nor_an_index(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import zmq
 
 from ledger.client.conversation import Body, Parcel
 from ledger.client.desk import Options, conversation
-from ledger.client.dialing import Line, is_disconnect
-from ledger.client.errors import NotListening, NotReachable
+from ledger.client.dialing import Line, dial, is_disconnect
+from ledger.client.errors import NotReachable
 from ledger.client.whereabouts import Whereabouts
 from ledger.zmq_trio import TrioSocket
 
@@ -55,11 +55,9 @@ class AsyncDoor:
             self.hang_up()
 
     def _dial(self, now: float) -> None:
-        """Have a connection, or try again a little later, since it may be starting again. Raises NotReachable where
-        none has ever listened."""
-        try:
-            line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
-        except NotListening:
+        """Have a connection, or try again a little later. Raises NotReachable."""
+        line = dial(self._context, self._whereabouts, self._name)
+        if line is None:
             self.conversation.disconnected(now)
         else:
             self._line = line, TrioSocket(line.socket), TrioSocket(line.monitor)

@@ -15,8 +15,8 @@ from msgspec import Struct
 from ledger.client import fields as given
 from ledger.client.conversation import Body, ConversationStatistics, Parcel
 from ledger.client.desk import PAGE_ROWS, Desk, Message, Options, Outcome, case_at, conversation
-from ledger.client.dialing import Line, is_disconnect
-from ledger.client.errors import NotListening, NotReachable
+from ledger.client.dialing import Line, dial, is_disconnect
+from ledger.client.errors import NotReachable
 from ledger.client.rows import decimal_row
 from ledger.client.subscription import EVENTS, Subscription
 from ledger.client.waiting import Wanted
@@ -67,11 +67,9 @@ class _BlockingDoor:
             self._line = None
 
     def _dial(self, now: float) -> None:
-        """Have a connection, or try again a little later, since it may be starting again. Raises NotReachable where
-        none has ever listened."""
-        try:
-            line = Line(self._context, self._whereabouts.endpoint(self._name), self._whereabouts.keys())
-        except NotListening:
+        """Have a connection, or try again a little later. Raises NotReachable."""
+        line = dial(self._context, self._whereabouts, self._name)
+        if line is None:
             self.conversation.disconnected(now)
             return
         self._poller = zmq.Poller()

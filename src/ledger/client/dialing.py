@@ -7,11 +7,12 @@ from typing import Any, Final, final
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from ledger.client.errors import NotListening
+from ledger.client.whereabouts import Whereabouts
 from ledger.keys import DialKeys
-from ledger.zmq_trio import limited
+from ledger.zmq_trio import dial_once, limited
 
 NO_LIMIT: Final = 0
-NEVER: Final = -1
 _GONE: Final = zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
 
 
@@ -23,9 +24,7 @@ class Line:
         # The conversation's window is the limit. ZeroMQ's own would not do: it gives room back in steps of half of
         # it, so that a queue with many messages gone would still refuse one.
         self.socket = limited(context, zmq.DEALER, hwm=NO_LIMIT)
-        # Whoever dialed does it again, having looked where the ledger is now: by itself ZeroMQ would send what waits to
-        # whoever has got the port meanwhile.
-        self.socket.setsockopt(zmq.RECONNECT_IVL, NEVER)
+        dial_once(self.socket)
         self.monitor: zmq.Socket[bytes] = self.socket.get_monitor_socket(_GONE)
         self.monitor.setsockopt(zmq.LINGER, 0)
         if keys is not None:
@@ -47,6 +46,15 @@ class Line:
             self.socket.close(linger=0)
         if not self.monitor.closed:
             self.monitor.close(linger=0)
+
+
+def dial(context: zmq.Context[Any], whereabouts: Whereabouts, door: str) -> Line | None:
+    """A connection to where a door is now; None: the ledger has ended, and may be starting again. Raises NotReachable
+    where none has ever listened."""
+    try:
+        return Line(context, whereabouts.endpoint(door), whereabouts.keys())
+    except NotListening:
+        return None
 
 
 def is_disconnect(frames: list[bytes]) -> bool:

@@ -12,7 +12,7 @@ import zmq
 from ledger.endpoints import NoEndpoints, read_endpoints
 from ledger.keys import DialKeys
 from ledger.wire import decode_answers, encode_messages
-from ledger.zmq_trio import TrioSocket
+from ledger.zmq_trio import TrioSocket, dial_once
 
 ANSWER_S: Final = 2.0
 """How long an answer may take before whoever asks tries again."""
@@ -38,7 +38,7 @@ async def ask_neighbour(
     try:
         if keys is not None:
             keys.lock(socket.raw)
-        socket.raw.setsockopt(zmq.RECONNECT_IVL, -1)  # its port may be another program's once it has ended
+        dial_once(socket.raw)
         socket.raw.connect(endpoint)
         with trio.move_on_after(ANSWER_S):
             await socket.send_multipart([encode_messages(list(messages))])

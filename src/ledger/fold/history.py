@@ -36,9 +36,8 @@ def known_orders(fold: TradingFold, *, only_open: bool = False, after: int = 0) 
 
 def _above(states: Mapping[OrderKey, OrderState], after: int) -> Orders:
     numbers = [*map(_number, states.values())]
-    if all(
-        map(lt, numbers, islice(numbers, 1, None))
-    ):  # as nearly always: of 100,000 in 6 ms, by sorting in 31
+    # In order, as nearly always: the first of 100,000 is found in 6 ms, by sorting in 31.
+    if all(map(lt, numbers, islice(numbers, 1, None))):
         return islice(states.items(), bisect_right(numbers, after), None)
     # Memory has them as they came into it, a snapshot and the index among the ways.
     return iter(sorted((item for item in states.items() if _order_number(item) > after), key=_order_number))

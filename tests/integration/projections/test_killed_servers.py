@@ -13,6 +13,7 @@ import pytest
 
 from ledger.testing.servers import PostgresServer
 from ledger.testing.servers.postgres import DATABASE, PASSWORD, USER
+from ledger.testing.servers.process import lives
 from real_servers import started, wait_until
 
 pytestmark = pytest.mark.slow
@@ -34,13 +35,6 @@ def connection(server: PostgresServer) -> psycopg.Connection:
     return psycopg.connect(
         host=host, port=port, user=USER, password=PASSWORD, dbname=DATABASE, autocommit=True
     )
-
-
-def lives(pid: int) -> bool:
-    """Not as a zombie: whoever inherits it may leave it so."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 @contextmanager

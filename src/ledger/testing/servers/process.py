@@ -94,7 +94,7 @@ class Server:
     @property
     def running(self) -> bool:
         """Whether its process lives."""
-        return self.pid != 0 and _lives(self.pid)
+        return self.pid != 0 and lives(self.pid)
 
     def start(self) -> Self:
         """Start it and wait until it answers. Raises Missing, Unavailable with the end of its log."""
@@ -300,7 +300,7 @@ def _apt(*words: str) -> bool:
     return done.returncode == 0
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
     """Whether the process exists and is not a zombie; our own dead children are reaped."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
