@@ -52,11 +52,12 @@ def caught_up(ledger: Any, name: str) -> None:
 
 
 def alter(name: str, servers: dict[str, Server], overlay: Path) -> None:
-    """A row of partition 1."""
+    """A row of partition 1, where a copy can be brought back one that no later trade writes again."""
     if name == "postgres":
         target = Target.of(load(overlay).settings)
         with psycopg.connect(**target.parameters("test"), autocommit=True) as connection:
-            connection.execute("update ledger.positions set cost = 4711 where symbol = %s", [SYMBOLS[1]])
+            statement = "update ledger.fills set price = 4711 where symbol = %s and execution_id = 'e1'"
+            connection.execute(statement, [SYMBOLS[1]])
     elif name == "redis":
         with redis.Redis(port=servers["redis"].port, password=PASSWORD) as client:
             client.hset(f"position:S1:{SYMBOLS[1]}", "quantity", "4711")
